@@ -1,0 +1,498 @@
+"""The event-driven loops of the CPU engine, compiled by Numba.
+
+A weight changes only when its pre- or post-synaptic neuron spikes, and the current into a neuron
+can be carried along instead of being summed afresh: with g_j the kernel of a pre-synaptic neuron,
+
+    I_i(t) = sum_j w_ij g_j(t)
+
+decays by exp(-1) a ms; a spike of j lifts g_j to 1 and so I_i by w_ij (1 - g_j); a change dw of a
+weight adds dw * g_j. So a step costs what its spikes cost.
+
+Two passes do the work of a step. The pre pass walks the outgoing synapses of each spiking neuron:
+weights lie in this order, so a row is contiguous. It adds both terms of the learning rule where the
+post-synaptic neuron spikes as well. The post pass walks the incoming synapses of each spiking liquid
+neuron through an index, and leaves those alone whose pre-synaptic neuron has just been served: their
+trace reads 0 during the pass. So every synapse is clipped once a step, as the model wants.
+
+Indices are unsigned throughout, which spares Numba the test for negative ones.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from nalsm.liquid import neuron
+from nalsm.rules import TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND, astrocyte_step, calcium_gates, calcium_leak
+
+f32 = np.float32
+ZERO, ONE = f32(0.0), f32(1.0)
+MEMBRANE_TAU, THRESHOLD = neuron.MEMBRANE_TAU_MS, neuron.THRESHOLD
+SYNAPSE_DECAY, MIN_INTERVAL = neuron.SYNAPSE_DECAY, neuron.MIN_INTERVAL_MS
+# Kernels and traces below it are set to 0: what they could add is lost in the rounding of any weight
+# or potential, and arithmetic on numbers below 1e-38 is slow.
+NEGLIGIBLE = f32(1e-20)
+
+STATIC, PAIRED, ASTROCYTE, GATED = range(4)  # kinds of rule
+
+_astrocyte_step = njit(astrocyte_step)
+_calcium_gates = njit(calcium_gates)
+_calcium_leak = njit(calcium_leak)
+
+
+class Projection(NamedTuple):
+    """Synapses from one group of neurons onto the liquid, in the order of (pre, post).
+
+    out_start : uint32 [n_pre + 1], where the row of each pre-synaptic neuron begins
+    post : uint32 [S], post-synaptic neurons
+    in_start : uint32 [R + 1], where the entries of each post-synaptic neuron begin in:
+    in_place : uint32 [S], places of its synapses in `post`
+    in_pre : uint32 [S], pre-synaptic neurons of these synapses, ascending
+    """
+
+    out_start: np.ndarray
+    post: np.ndarray
+    in_start: np.ndarray
+    in_place: np.ndarray
+    in_pre: np.ndarray
+
+
+class Wiring(NamedTuple):
+    """The whole network: synapses among liquid neurons, synapses of the inputs."""
+
+    liquid: Projection
+    inputs: Projection
+    n_exc: int
+
+
+class RuleNumbers(NamedTuple):
+    """A learning rule as the kernels read it; float32 beside the kind."""
+
+    kind: int
+    learning_rate: np.float32
+    astrocyte_weight: np.float32
+    decay: np.float32
+    threshold: np.float32
+    width: np.float32
+
+
+class Source(NamedTuple):
+    """State of a group of pre-synaptic neurons and of their synapses.
+
+    weights : float32 [S], in the order of the projection; trace, kernel : float32 [n_pre]
+    """
+
+    weights: np.ndarray
+    trace: np.ndarray
+    kernel: np.ndarray
+
+
+class Neurons(NamedTuple):
+    """State of the liquid neurons, by post-synaptic neuron.
+
+    potential, current : float32 [R]; change : float32 [R], what this step's changes of weights add
+    to the current of the next one
+    above : uint8 [R, padded to whole words], at or above the threshold; ready : int32 [same], the
+    first step in which the neuron may spike again
+    calcium, potentiates, depresses : float32 [R], the last two 1 where the rule lets a term count
+    exc_slope, exc_offset, inh_slope, inh_offset : float32 [R], change of a weight in the pre pass:
+    slope_i * x_j + offset_i, by type of the pre-synaptic neuron
+    """
+
+    potential: np.ndarray
+    current: np.ndarray
+    change: np.ndarray
+    above: np.ndarray
+    ready: np.ndarray
+    calcium: np.ndarray
+    potentiates: np.ndarray
+    depresses: np.ndarray
+    exc_slope: np.ndarray
+    exc_offset: np.ndarray
+    inh_slope: np.ndarray
+    inh_offset: np.ndarray
+
+
+class InputSpikes(NamedTuple):
+    """Spikes of the input neurons: those of step t are neurons[start[t]:start[t + 1]] (uint32)."""
+
+    start: np.ndarray
+    neurons: np.ndarray
+
+
+class Recording(NamedTuple):
+    """Where the course of a sample goes; empty arrays: nowhere.
+
+    spikes : uint8 [T, N], of which the liquid's part is written; astrocyte : float32 [T]
+    """
+
+    spikes: np.ndarray
+    astrocyte: np.ndarray
+
+
+# ---- input spikes ---------------------------------------------------------------------------------
+
+
+@njit(nogil=True, cache=True)
+def schedule_input_spikes(raster):
+    """Turn a raster (uint8 [T, n_inputs], contiguous) into the spikes of the input neurons.
+
+    A pulse lifts its neuron over the threshold: it spikes in the next step, or, while refractory, in
+    the first step it can; pulses that arrive before that are part of the same spike.
+    """
+    steps, n_inputs = raster.shape
+    capacity = steps * ((n_inputs + 2) // 3) + n_inputs
+    due = np.empty(capacity, dtype=np.uint32)
+    source = np.empty(capacity, dtype=np.uint32)
+    last = np.full(n_inputs, -MIN_INTERVAL, dtype=np.int32)  # last spike, or the one already due
+    start = np.zeros(steps + 1, dtype=np.uint32)
+    n_words = n_inputs // 8
+    n = 0
+    for t in range(steps):
+        row = raster[t]
+        words = row[: 8 * n_words].view(np.uint64)
+        for word in range(n_words + 1):
+            if word < n_words and words[word] == 0:
+                continue
+            for j in range(8 * word, min(8 * word + 8, n_inputs)):
+                if row[j] and last[j] <= t:
+                    spike = max(t + 1, last[j] + MIN_INTERVAL)
+                    last[j] = spike
+                    if spike < steps:
+                        due[n] = spike
+                        source[n] = j
+                        start[spike + 1] += 1
+                        n += 1
+    for t in range(steps):
+        start[t + 1] += start[t]
+    neurons = np.empty(n, dtype=np.uint32)
+    fill = start.copy()
+    for k in range(n):
+        neurons[fill[due[k]]] = source[k]
+        fill[due[k]] += 1
+    return InputSpikes(start, neurons)
+
+
+@njit(nogil=True, cache=True)
+def number_active(spikes, n_inputs):
+    """Number the inputs that spike at all; return (spikes in these numbers, active: uint32)."""
+    number = np.zeros(n_inputs, dtype=np.uint32)
+    for j in spikes.neurons:
+        number[j] = 1
+    active = np.flatnonzero(number).astype(np.uint32)
+    for k in range(len(active)):
+        number[active[k]] = k
+    return InputSpikes(spikes.start, number[spikes.neurons]), active
+
+
+@njit(nogil=True, cache=True)
+def keep_active(projection, active):
+    """Return the part of a projection whose pre-synaptic neurons are `active` (uint32, ascending).
+
+    Its pre-synaptic neurons are numbered by their place in `active`.
+    """
+    n_post = len(projection.in_start) - 1
+    out_start = np.zeros(len(active) + 1, dtype=np.uint32)
+    for k in range(len(active)):
+        row = projection.out_start[active[k] + 1] - projection.out_start[active[k]]
+        out_start[k + 1] = out_start[k] + row
+    post = gather_rows(projection, active, projection.post)
+    in_start = np.zeros(n_post + 1, dtype=np.uint32)
+    for i in post:
+        in_start[i + 1] += 1
+    for i in range(n_post):
+        in_start[i + 1] += in_start[i]
+    in_place = np.empty_like(post)
+    in_pre = np.empty_like(post)
+    fill = in_start[:-1].copy()
+    for j in range(len(active)):
+        for k in range(out_start[j], out_start[j + 1]):
+            entry = fill[post[k]]
+            in_place[entry] = k
+            in_pre[entry] = j
+            fill[post[k]] = entry + 1
+    return Projection(out_start, post, in_start, in_place, in_pre)
+
+
+@njit(nogil=True, cache=True)
+def gather_rows(projection, active, values):
+    """Return what `values` ([S]) holds for the rows of `active`, one row behind the other."""
+    size = 0
+    for j in active:
+        size += projection.out_start[j + 1] - projection.out_start[j]
+    rows = np.empty(size, dtype=values.dtype)
+    n = 0
+    for j in active:
+        begin, end = projection.out_start[j], projection.out_start[j + 1]
+        rows[n : n + end - begin] = values[begin:end]
+        n += end - begin
+    return rows
+
+
+@njit(nogil=True, cache=True)
+def scatter_rows(projection, active, rows, values):
+    """Put `rows`, as `gather_rows` made them, back into `values`."""
+    n = 0
+    for j in active:
+        begin, end = projection.out_start[j], projection.out_start[j + 1]
+        values[begin:end] = rows[n : n + end - begin]
+        n += end - begin
+
+
+# ---- one step -------------------------------------------------------------------------------------
+
+
+@njit
+def _find_spikes(neurons, t, spiking):
+    """List the spiking liquid neurons in `spiking`, ascending; return how many they are."""
+    n = 0
+    words = neurons.above.view(np.uint64)
+    for word in range(len(words)):
+        if words[word]:
+            for i in range(8 * word, 8 * word + 8):
+                spiking[n] = i
+                n += neurons.above[i] & (neurons.ready[i] <= t)
+    return n
+
+
+@njit
+def _update_calcium(neurons, rule, spiking, n_spiking):
+    for i in range(len(neurons.calcium)):
+        neurons.calcium[i] = _calcium_leak(neurons.calcium[i])
+    for k in range(n_spiking):
+        neurons.calcium[spiking[k]] += ONE
+    for i in range(len(neurons.calcium)):
+        up, down = _calcium_gates(neurons.calcium[i], rule.threshold, rule.width)
+        neurons.potentiates[i] = up
+        neurons.depresses[i] = down
+
+
+@njit
+def _prepare_changes(neurons, trace, spiking, n_spiking, potentiation, depression):
+    """Set slopes and offsets of the pre pass; potentiation and depression are the rates eta and A."""
+    for i in range(len(trace)):
+        neurons.exc_offset[i] = -depression * neurons.depresses[i] * trace[i]
+        neurons.inh_offset[i] = potentiation * neurons.potentiates[i] * trace[i]
+    for k in range(n_spiking):
+        i = spiking[k]
+        neurons.exc_slope[i] = potentiation * neurons.potentiates[i]
+        neurons.inh_slope[i] = -depression * neurons.depresses[i]
+
+
+@njit
+def _send(j, projection, source, neurons):
+    """Add a spike of neuron j to the currents; nothing learns."""
+    lift = ONE - source.kernel[j]
+    for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
+        neurons.current[projection.post[k]] += source.weights[k] * lift
+
+
+@njit
+def _send_and_learn(j, projection, source, neurons, slope, offset, low, high):
+    """The pre pass for neuron j: add its spike to the currents and change its synapses.
+
+    The current of this step is made of the weights before the change.
+    """
+    lift, trace = ONE - source.kernel[j], source.trace[j]
+    for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
+        i = projection.post[k]
+        old = source.weights[k]
+        new = old + (slope[i] * trace + offset[i])
+        new = min(max(new, low), high)
+        source.weights[k] = new
+        neurons.current[i] += old * lift
+        neurons.change[i] += new - old
+
+
+@njit
+def _learn_from_liquid(i, wiring, source, exc_rate, inh_rate):
+    """The post pass for neuron i and the liquid; return what the changes add to its next current."""
+    into = wiring.liquid
+    added = ZERO
+    for k in range(np.uintp(into.in_start[i]), np.uintp(into.in_start[i + 1])):
+        j = into.in_pre[k]
+        excitatory = j < wiring.n_exc
+        low = ZERO if excitatory else -WEIGHT_BOUND
+        old = source.weights[into.in_place[k]]
+        new = old + (exc_rate if excitatory else inh_rate) * source.trace[j]
+        new = min(max(new, low), low + WEIGHT_BOUND)
+        source.weights[into.in_place[k]] = new
+        added += (new - old) * source.kernel[j]
+    return added
+
+
+@njit
+def _learn_from_inputs(i, into, source, rate):
+    """The post pass for neuron i and the inputs; return what the changes add to its next current."""
+    added = ZERO
+    for k in range(np.uintp(into.in_start[i]), np.uintp(into.in_start[i + 1])):
+        j = into.in_pre[k]
+        old = source.weights[into.in_place[k]]
+        new = old + rate * source.trace[j]
+        new = min(max(new, -WEIGHT_BOUND), WEIGHT_BOUND)
+        source.weights[into.in_place[k]] = new
+        added += (new - old) * source.kernel[j]
+    return added
+
+
+@njit
+def _hide_traces(source, spiking, n_spiking, hidden):
+    for k in range(n_spiking):
+        hidden[k] = source.trace[spiking[k]]
+        source.trace[spiking[k]] = ZERO
+
+
+@njit
+def _update_traces(source, spiking, n_spiking, hidden):
+    for k in range(n_spiking):
+        source.trace[spiking[k]] = hidden[k] + TRACE_STEP
+    _decay(source.trace, TRACE_DECAY)
+
+
+@njit
+def _decay(values, factor):
+    for k in range(len(values)):
+        value = values[k] * factor
+        values[k] = value if value > NEGLIGIBLE else ZERO
+
+
+@njit
+def _advance_potentials(neurons):
+    for i in range(len(neurons.potential)):
+        v = neurons.potential[i]
+        v = v + neurons.current[i] - v / MEMBRANE_TAU
+        neurons.potential[i] = v
+        neurons.above[i] = v >= THRESHOLD
+        neurons.current[i] = (neurons.current[i] + neurons.change[i]) * SYNAPSE_DECAY
+        neurons.change[i] = ZERO
+
+
+# ---- one sample -----------------------------------------------------------------------------------
+
+
+@njit
+def fresh_neurons(calcium):
+    """Return the state of the liquid neurons at the start of a sample; calcium is used in place."""
+    n = len(calcium)
+    padded = (n + 7) // 8 * 8
+    zeros = np.zeros((7, n), dtype=np.float32)
+    ones = np.ones((2, n), dtype=np.float32)
+    above, ready = np.zeros(padded, dtype=np.uint8), np.zeros(padded, dtype=np.int32)
+    return Neurons(
+        zeros[0], zeros[1], zeros[2], above, ready, calcium, ones[0], ones[1], zeros[3], zeros[4], zeros[5], zeros[6]
+    )  # fmt: skip
+
+
+@njit
+def fresh_source(weights, n_pre):
+    """Return a group of pre-synaptic neurons that has never spiked; weights are used in place."""
+    return Source(weights, np.zeros(n_pre, dtype=np.float32), np.zeros(n_pre, dtype=np.float32))
+
+
+@njit(nogil=True, cache=True)
+def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, recording):
+    """Run one sample, T steps from a fresh state of potentials, kernels and astrocyte.
+
+    liquid, inputs : Source; weights and traces go on from what they are, in place
+    calcium : float32 [R], likewise where the rule reads it
+    counts : uint16 [R], set to the spikes of each liquid neuron
+    """
+    neurons = fresh_neurons(calcium)
+    spiking = np.empty(len(neurons.above) + 1, dtype=np.uint32)
+    hidden, hidden_inputs = np.empty_like(liquid.trace), np.empty_like(inputs.trace)
+    liquid.kernel[:] = ZERO
+    inputs.kernel[:] = ZERO
+    counts[:] = 0
+    potentiation = depression = bias = rule.learning_rate
+    astrocyte_weight = rule.astrocyte_weight
+
+    for t in range(len(input_spikes.start) - 1):
+        n_spiking = _find_spikes(neurons, t, spiking)
+        arriving = input_spikes.neurons[input_spikes.start[t] : input_spikes.start[t + 1]]
+        n_arriving = len(arriving)
+        for k in range(n_spiking):
+            i = spiking[k]
+            neurons.potential[i] = ZERO
+            neurons.ready[i] = t + MIN_INTERVAL
+            counts[i] += 1
+            if len(recording.spikes):
+                recording.spikes[t, i] = 1
+
+        if rule.kind == STATIC:
+            for k in range(n_spiking):
+                _send(spiking[k], wiring.liquid, liquid, neurons)
+            for k in range(n_arriving):
+                _send(arriving[k], wiring.inputs, inputs, neurons)
+        else:
+            if rule.kind == GATED:
+                _update_calcium(neurons, rule, spiking, n_spiking)
+            _prepare_changes(neurons, liquid.trace, spiking, n_spiking, potentiation, depression)
+            exc, inh = (neurons.exc_slope, neurons.exc_offset), (neurons.inh_slope, neurons.inh_offset)
+            for k in range(n_spiking):
+                if spiking[k] < wiring.n_exc:
+                    _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *exc, ZERO, WEIGHT_BOUND)
+                else:
+                    _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *inh, -WEIGHT_BOUND, ZERO)
+            for k in range(n_arriving):
+                _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, *exc, -WEIGHT_BOUND, WEIGHT_BOUND)
+
+        for k in range(n_spiking):
+            liquid.kernel[spiking[k]] = ONE
+        for k in range(n_arriving):
+            inputs.kernel[arriving[k]] = ONE
+
+        if rule.kind != STATIC:
+            _hide_traces(liquid, spiking, n_spiking, hidden)
+            _hide_traces(inputs, arriving, n_arriving, hidden_inputs)
+            for k in range(n_spiking):
+                i = spiking[k]
+                exc_rate, inh_rate = neurons.exc_slope[i], neurons.inh_slope[i]
+                neurons.change[i] += _learn_from_liquid(i, wiring, liquid, exc_rate, inh_rate)
+                neurons.change[i] += _learn_from_inputs(i, wiring.inputs, inputs, exc_rate)
+                neurons.exc_slope[i] = neurons.inh_slope[i] = ZERO
+            _update_traces(liquid, spiking, n_spiking, hidden)
+            _update_traces(inputs, arriving, n_arriving, hidden_inputs)
+
+        _advance_potentials(neurons)
+        _decay(liquid.kernel, SYNAPSE_DECAY)
+        _decay(inputs.kernel, SYNAPSE_DECAY)
+
+        if rule.kind == ASTROCYTE:
+            depression = _astrocyte_step(depression, astrocyte_weight, bias, f32(n_spiking), f32(n_arriving))
+            if len(recording.astrocyte):
+                recording.astrocyte[t] = depression
+        potentiation *= rule.decay
+        depression *= rule.decay
+        astrocyte_weight *= rule.decay
+        bias *= rule.decay
+
+
+@njit(nogil=True, cache=True)
+def initialise_samples(wiring, liquid, inputs, rasters, calcium, rule, counts, recording):
+    """Run samples one after another, in place; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
+    for sample in range(len(rasters)):
+        spikes = schedule_input_spikes(rasters[sample])
+        run_sample(wiring, liquid, inputs, spikes, calcium, rule, counts[sample], recording)
+
+
+@njit(nogil=True, cache=True)
+def present_sample(wiring, liquid_weights, input_weights, raster, rule, counts, recording):
+    """Run one sample on its own copy of the weights.
+
+    Inputs that never spike are left out of the copy: without a trace their synapses cannot change.
+    Returns (liquid weights, weights of the active inputs' rows, active inputs).
+    """
+    spikes, active = number_active(schedule_input_spikes(raster), raster.shape[1])
+    own_wiring = Wiring(wiring.liquid, keep_active(wiring.inputs, active), wiring.n_exc)
+    liquid = fresh_source(liquid_weights.copy(), counts.shape[0])
+    inputs = fresh_source(gather_rows(wiring.inputs, active, input_weights), len(active))
+    calcium = np.zeros(counts.shape[0], dtype=np.float32)
+    run_sample(own_wiring, liquid, inputs, spikes, calcium, rule, counts, recording)
+    return liquid.weights, inputs.weights, active
+
+
+@njit(nogil=True, cache=True)
+def present_samples(wiring, liquid_weights, input_weights, rasters, rule, counts, recording):
+    """Run samples, each by itself; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
+    for sample in range(len(rasters)):
+        present_sample(wiring, liquid_weights, input_weights, rasters[sample], rule, counts[sample], recording)

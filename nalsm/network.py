@@ -1,0 +1,267 @@
+"""The liquid's geometry and synapses: generate, save, load, describe.
+
+Neurons are numbered excitatory 0..E-1, inhibitory E..R-1, input R..R+I-1. Liquid neurons sit on an
+a x b x c integer grid, each on a random point; a synapse j -> i of the liquid exists with probability
+
+    C * exp(-(D / lambda)^2)        D: Euclidean distance on the grid, lambda = 3
+
+with C by type of pre- and post-synaptic neuron. Inputs reach 15 % of all (liquid, input) pairs.
+
+Source: Ivanov and Michmizos, NeurIPS 2021, section 3 and supplement.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from nalsm.errors import UserError
+from nalsm.files import content_checksum, read_arrays, write_arrays
+from nalsm.random_streams import stream
+
+CONNECTION_LENGTH = 3.0  # lambda, in grid units
+CONNECTION_SCALE = {("E", "E"): 0.2, ("E", "I"): 0.1, ("I", "E"): 0.3, ("I", "I"): 0.05}  # C, pre -> post
+EXCITATORY_PERCENT = 80
+INPUT_DENSITY_PERCENT = 15
+
+# Pairs up to this distance are looked at one by one, all others through thinning (`_far_pairs`).
+_NEAR = 7.0
+_FORMAT = "nalsm network 1"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Synapses of one liquid, sorted by post-, then pre-synaptic neuron.
+
+    pre, post : int32 [S], neuron numbers; post is always a liquid neuron
+    sign : int8 [S], +1 or -1, of the starting weight
+    n_exc, n_inh, n_inputs : numbers of neurons of each type
+    positions : int16 [R, 3] or None, grid point of each liquid neuron
+    dims : the grid's three sizes, or None
+    seed : the seed it was generated from, or None
+
+    Synapses may be given in any order. Raises ValueError for synapses that name no neuron, repeat
+    or connect a neuron to itself, for signs other than +1 and -1, and for excitatory or inhibitory
+    neurons whose synapses have the other sign.
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    sign: np.ndarray
+    n_exc: int
+    n_inh: int
+    n_inputs: int
+    positions: np.ndarray | None = field(default=None, repr=False)
+    dims: tuple[int, int, int] | None = None
+    seed: int | None = None
+
+    def __post_init__(self):
+        pre, post, sign = (np.asarray(values) for values in (self.pre, self.post, self.sign))
+        if not pre.ndim == post.ndim == sign.ndim == 1 or not len(pre) == len(post) == len(sign):
+            raise ValueError("pre, post and sign must be three vectors of one length")
+        order = np.lexsort((pre, post))
+        fields = {
+            "pre": pre[order].astype(np.int32),
+            "post": post[order].astype(np.int32),
+            "sign": sign[order].astype(np.int8),
+        }
+        for name in ("n_exc", "n_inh", "n_inputs"):
+            fields[name] = int(getattr(self, name))
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self):
+        if self.n_exc < 0 or self.n_inh < 0 or self.n_inputs < 0 or self.n_liquid < 1:
+            raise ValueError("a network needs at least one liquid neuron and no negative numbers of neurons")
+        if not self.n_synapses:
+            return
+        if self.pre.min() < 0 or self.pre.max() >= self.n_neurons:
+            raise ValueError("a pre-synaptic neuron is outside the network")
+        if self.post.min() < 0 or self.post.max() >= self.n_liquid:
+            raise ValueError("a post-synaptic neuron is not a liquid neuron")
+        if np.any(self.pre == self.post):
+            raise ValueError("a neuron is connected to itself")
+        if np.any((np.diff(self.pre) == 0) & (np.diff(self.post) == 0)):
+            raise ValueError("a synapse is there twice")
+        if np.any(np.abs(self.sign) != 1):
+            raise ValueError("signs must be +1 or -1")
+        if np.any(self.sign[self.pre < self.n_exc] < 0) or np.any(self.sign[self.is_inhibitory] > 0):
+            raise ValueError("excitatory synapses must be positive, inhibitory ones negative")
+
+    @property
+    def n_liquid(self):
+        return self.n_exc + self.n_inh
+
+    @property
+    def n_neurons(self):
+        return self.n_liquid + self.n_inputs
+
+    @property
+    def n_synapses(self):
+        return len(self.pre)
+
+    @property
+    def is_inhibitory(self):
+        """bool [S], synapses of inhibitory neurons."""
+        return (self.pre >= self.n_exc) & (self.pre < self.n_liquid)
+
+    @property
+    def is_input(self):
+        """bool [S], synapses of input neurons."""
+        return self.pre >= self.n_liquid
+
+    @cached_property
+    def fingerprint(self):
+        """SHA-256 of the synapses: two networks with equal fingerprints compute the same."""
+        return content_checksum(
+            {"pre": self.pre, "post": self.post, "sign": self.sign}, [self.n_exc, self.n_inh, self.n_inputs]
+        )
+
+    @classmethod
+    def generate(cls, dims, n_inputs, seed):
+        """Draw a network on a grid of `dims` = (a, b, c) points.
+
+        Every liquid synapse exists independently with exactly the probability of the module's
+        docstring; exactly floor(0.15 * R * I) input synapses exist, every choice being equally likely.
+        Raises ValueError for sizes below 1 and negative numbers of inputs.
+        """
+        dims = tuple(int(size) for size in dims)
+        if len(dims) != 3 or min(dims) < 1 or n_inputs < 0:
+            raise ValueError(f"cannot make a network of {dims} neurons with {n_inputs} inputs")
+        random = stream(seed, "network")
+        grid = np.stack(np.meshgrid(*map(np.arange, dims), indexing="ij"), axis=-1).reshape(-1, 3)
+        positions = random.permutation(grid).astype(np.int16)  # [R, 3]
+        n_liquid = len(positions)
+        n_exc = round(EXCITATORY_PERCENT * n_liquid / 100)
+
+        near = _near_pairs(positions, n_exc, random)
+        far = _far_pairs(positions, n_exc, random)
+        inputs = _input_pairs(n_liquid, n_inputs, random)
+        pre, post = np.concatenate([near, far, inputs], axis=1)
+
+        sign = np.where(pre < n_exc, 1, -1).astype(np.int8)
+        from_input = pre >= n_liquid
+        sign[from_input] = random.choice(np.array([-1, 1], dtype=np.int8), size=from_input.sum())
+        return cls(pre, post, sign, n_exc, n_liquid - n_exc, n_inputs, positions, dims, int(seed))
+
+    def save(self, path):
+        """Write the network to `path` (HDF5, whole and with a checksum)."""
+        arrays = {"pre": self.pre, "post": self.post, "sign": self.sign}
+        if self.positions is not None:
+            arrays["positions"] = self.positions
+        numbers = {name: getattr(self, name) for name in ("n_exc", "n_inh", "n_inputs", "dims", "seed")}
+        write_arrays(path, arrays, {"format": _FORMAT, **numbers})
+
+    @classmethod
+    def load(cls, path):
+        """Read a network written by `save`.
+
+        Raises FileNotFoundError, DamagedFile, and UserError for a file that holds something else.
+        """
+        arrays, attributes = read_arrays(path)
+        if attributes.get("format") != _FORMAT:
+            raise UserError(f"{path} is not a network file")
+        dims = attributes["dims"]
+        return cls(
+            arrays["pre"],
+            arrays["post"],
+            arrays["sign"],
+            attributes["n_exc"],
+            attributes["n_inh"],
+            attributes["n_inputs"],
+            arrays.get("positions"),
+            tuple(dims) if dims else None,
+            attributes["seed"],
+        )
+
+    def describe(self):
+        """Return the log text: sizes, seed, and count and density of each type of synapse."""
+        n = {"E": self.n_exc, "I": self.n_inh, "input": self.n_inputs}
+        lines = [
+            f"grid               {' x '.join(map(str, self.dims)) if self.dims else 'not recorded'}",
+            f"seed               {self.seed if self.seed is not None else 'not recorded'}",
+            f"liquid neurons     {self.n_liquid} ({self.n_exc} excitatory, {self.n_inh} inhibitory)",
+            f"input neurons      {self.n_inputs}",
+            f"synapses           {self.n_synapses}",
+            "",
+            f"{'type':<12}{'synapses':>12}{'possible':>14}{'density':>12}",
+        ]
+        pre_type = np.digitize(self.pre, [self.n_exc, self.n_liquid])
+        post_type = np.digitize(self.post, [self.n_exc])
+        for row, pre in enumerate(("E", "I")):
+            for column, post in enumerate(("E", "I")):
+                count = np.count_nonzero((pre_type == row) & (post_type == column))
+                lines.append(_log_line(f"{pre}->{post}", count, n[pre] * n[post] - (n[pre] if pre == post else 0)))
+        lines.append(_log_line("liquid", np.count_nonzero(pre_type < 2), self.n_liquid * (self.n_liquid - 1)))
+        lines.append(_log_line("input", np.count_nonzero(pre_type == 2), self.n_liquid * self.n_inputs))
+        return "\n".join(lines) + "\n"
+
+
+def _log_line(name, count, possible):
+    density = f"{count / possible:.6f}" if possible else "-"
+    return f"{name:<12}{count:>12}{possible:>14}{density:>12}"
+
+
+def _connection_probability(pre, post, squared_distance, n_exc):
+    """C * exp(-(D / lambda)^2) for arrays of liquid neurons."""
+    scale = np.array([[CONNECTION_SCALE[a, b] for b in "EI"] for a in "EI"])
+    c = scale[(pre >= n_exc).astype(np.intp), (post >= n_exc).astype(np.intp)]
+    return c * np.exp(-squared_distance / CONNECTION_LENGTH**2)
+
+
+def _squared_distance(positions, a, b):
+    difference = positions[a].astype(np.int32) - positions[b]
+    return np.einsum("sd,sd->s", difference, difference)
+
+
+def _near_pairs(positions, n_exc, random):
+    """Draw the synapses between neurons up to _NEAR apart, pair by pair: int [2, n] (pre, post)."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(positions)
+    chosen = []
+    for first in range(0, len(positions), 4096):  # in blocks, to bound the memory
+        block = np.arange(first, min(first + 4096, len(positions)))
+        pairs = tree.query_ball_point(positions[block], _NEAR, return_sorted=True)
+        pre = np.repeat(block, [len(p) for p in pairs])
+        post = np.concatenate([np.asarray(p, dtype=np.int64) for p in pairs])
+        probability = _connection_probability(pre, post, _squared_distance(positions, pre, post), n_exc)
+        kept = (random.random(len(pre)) < probability) & (pre != post)
+        chosen.append(np.stack([pre[kept], post[kept]]))
+    return np.concatenate(chosen, axis=1)
+
+
+def _far_pairs(positions, n_exc, random):
+    """Draw the synapses between neurons more than _NEAR apart: int [2, n] (pre, post).
+
+    They are few among very many pairs, so candidates are drawn with the greatest probability any
+    such pair can have, and kept with their own probability divided by it.
+    """
+    n = len(positions)
+    bound = max(CONNECTION_SCALE.values()) * np.exp(-((_NEAR / CONNECTION_LENGTH) ** 2))
+    n_candidates = random.binomial(n * n, bound)
+    pre, post = np.divmod(random.choice(n * n, size=n_candidates, replace=False), n)
+    squared = _squared_distance(positions, pre, post)
+    probability = np.where(squared > _NEAR**2, _connection_probability(pre, post, squared, n_exc), 0.0)
+    kept = random.random(n_candidates) < probability / bound
+    return np.stack([pre[kept], post[kept]])
+
+
+def _input_pairs(n_liquid, n_inputs, random):
+    """Draw floor(0.15 * R * I) input synapses without replacement: int [2, n] (pre, post)."""
+    possible = n_liquid * n_inputs
+    chosen = random.choice(possible, size=possible * INPUT_DENSITY_PERCENT // 100, replace=False, shuffle=False)
+    source, post = np.divmod(chosen, max(n_liquid, 1))
+    return np.stack([n_liquid + source, post])
+
+
+def network_path(folder, number):
+    """networks/Network_<n>.h5"""
+    return Path(folder) / f"Network_{number}.h5"
+
+
+def log_path(folder, number):
+    """networks/Network_<n>_Log.txt"""
+    return Path(folder) / f"Network_{number}_Log.txt"
