@@ -18,6 +18,7 @@ from nalsm.errors import DamagedFile
 
 TEMPORARY_SUFFIX = ".part"
 _CHECKSUM = "sha256"
+_COMPRESSED = {"compression": "gzip", "compression_opts": 2, "shuffle": True, "fletcher32": True}
 
 
 @contextmanager
@@ -64,16 +65,11 @@ def write_arrays(path, arrays, attributes=None):
 
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     attributes = dict(attributes or {})
-    with replacing(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            for name, array in arrays.items():
-                # Compression and chunk checksums need at least one element along every axis.
-                options = (
-                    dict(compression="gzip", compression_opts=2, shuffle=True, fletcher32=True) if array.size else {}
-                )
-                file.create_dataset(name, data=array, **options)
-            file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
-            file.attrs[_CHECKSUM] = content_checksum(arrays, attributes)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **(_COMPRESSED if array.size and array.ndim else {}))
+        file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
+        file.attrs[_CHECKSUM] = content_checksum(arrays, attributes)
 
 
 def read_arrays(path):

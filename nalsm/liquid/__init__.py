@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nalsm.rules import AstrocyteSTDP, Static, WEIGHT_BOUND
+from nalsm.rules import WEIGHT_BOUND, AstrocyteSTDP, Static
 
 ENGINES = ("auto", "event")
 
@@ -106,7 +106,9 @@ class Liquid(ABC):
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
         if not isinstance(rule, Static) and len(weights) and np.abs(weights).max() > WEIGHT_BOUND:
-            raise ValueError(f"weights lie outside the bound of {WEIGHT_BOUND:g} that {type(rule).__name__} keeps them in")
+            raise ValueError(
+                f"weights lie outside the bound of {WEIGHT_BOUND:g} that {type(rule).__name__} keeps them in"
+            )
 
         n, steps, _ = rasters.shape
         samples = range(n) if record is True else () if record is False else record

@@ -5,6 +5,7 @@ The loops are in `event_kernels`; here are the order of synapses they want, and 
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -114,7 +115,7 @@ class EventDrivenLiquid(Liquid):
 def _stretches(n, places, longest):
     """Cut 0..n-1 into slices of up to `longest`, every recorded sample (key of places) on its own."""
     borders = sorted({0, n, *places, *(sample + 1 for sample in places)})
-    for begin, end in zip(borders, borders[1:], strict=False):
+    for begin, end in pairwise(borders):
         for first in range(begin, end, longest):
             yield slice(first, min(first + longest, end))
 

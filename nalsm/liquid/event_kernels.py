@@ -256,6 +256,23 @@ def _find_spikes(neurons, t, spiking):
 
 
 @njit
+def _reset(neurons, t, spiking, n_spiking, counts, recording):
+    for k in range(n_spiking):
+        i = spiking[k]
+        neurons.potential[i] = ZERO
+        neurons.ready[i] = t + MIN_INTERVAL
+        counts[i] += 1
+        if len(recording.spikes):
+            recording.spikes[t, i] = 1
+
+
+@njit
+def _lift_kernels(source, spiking, n_spiking):
+    for k in range(n_spiking):
+        source.kernel[spiking[k]] = ONE
+
+
+@njit
 def _update_calcium(neurons, rule, spiking, n_spiking):
     for i in range(len(neurons.calcium)):
         neurons.calcium[i] = _calcium_leak(neurons.calcium[i])
@@ -389,6 +406,36 @@ def fresh_source(weights, n_pre):
     return Source(weights, np.zeros(n_pre, dtype=np.float32), np.zeros(n_pre, dtype=np.float32))
 
 
+@njit
+def _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving):
+    for k in range(n_spiking):
+        _send(spiking[k], wiring.liquid, liquid, neurons)
+    for k in range(len(arriving)):
+        _send(arriving[k], wiring.inputs, inputs, neurons)
+
+
+@njit
+def _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving):
+    exc, inh = (neurons.exc_slope, neurons.exc_offset), (neurons.inh_slope, neurons.inh_offset)
+    for k in range(n_spiking):
+        if spiking[k] < wiring.n_exc:
+            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *exc, ZERO, WEIGHT_BOUND)
+        else:
+            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *inh, -WEIGHT_BOUND, ZERO)
+    for k in range(len(arriving)):
+        _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, *exc, -WEIGHT_BOUND, WEIGHT_BOUND)
+
+
+@njit
+def _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking):
+    for k in range(n_spiking):
+        i = spiking[k]
+        exc_rate, inh_rate = neurons.exc_slope[i], neurons.inh_slope[i]
+        neurons.change[i] += _learn_from_liquid(i, wiring, liquid, exc_rate, inh_rate)
+        neurons.change[i] += _learn_from_inputs(i, wiring.inputs, inputs, exc_rate)
+        neurons.exc_slope[i] = neurons.inh_slope[i] = ZERO
+
+
 @njit(nogil=True, cache=True)
 def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, recording):
     """Run one sample, T steps from a fresh state of potentials, kernels and astrocyte.
@@ -408,57 +455,31 @@ def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, reco
 
     for t in range(len(input_spikes.start) - 1):
         n_spiking = _find_spikes(neurons, t, spiking)
+        _reset(neurons, t, spiking, n_spiking, counts, recording)
         arriving = input_spikes.neurons[input_spikes.start[t] : input_spikes.start[t + 1]]
-        n_arriving = len(arriving)
-        for k in range(n_spiking):
-            i = spiking[k]
-            neurons.potential[i] = ZERO
-            neurons.ready[i] = t + MIN_INTERVAL
-            counts[i] += 1
-            if len(recording.spikes):
-                recording.spikes[t, i] = 1
+        if rule.kind == GATED:
+            _update_calcium(neurons, rule, spiking, n_spiking)
 
         if rule.kind == STATIC:
-            for k in range(n_spiking):
-                _send(spiking[k], wiring.liquid, liquid, neurons)
-            for k in range(n_arriving):
-                _send(arriving[k], wiring.inputs, inputs, neurons)
+            _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
         else:
-            if rule.kind == GATED:
-                _update_calcium(neurons, rule, spiking, n_spiking)
             _prepare_changes(neurons, liquid.trace, spiking, n_spiking, potentiation, depression)
-            exc, inh = (neurons.exc_slope, neurons.exc_offset), (neurons.inh_slope, neurons.inh_offset)
-            for k in range(n_spiking):
-                if spiking[k] < wiring.n_exc:
-                    _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *exc, ZERO, WEIGHT_BOUND)
-                else:
-                    _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *inh, -WEIGHT_BOUND, ZERO)
-            for k in range(n_arriving):
-                _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, *exc, -WEIGHT_BOUND, WEIGHT_BOUND)
-
-        for k in range(n_spiking):
-            liquid.kernel[spiking[k]] = ONE
-        for k in range(n_arriving):
-            inputs.kernel[arriving[k]] = ONE
+            _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
+        _lift_kernels(liquid, spiking, n_spiking)
+        _lift_kernels(inputs, arriving, len(arriving))
 
         if rule.kind != STATIC:
             _hide_traces(liquid, spiking, n_spiking, hidden)
-            _hide_traces(inputs, arriving, n_arriving, hidden_inputs)
-            for k in range(n_spiking):
-                i = spiking[k]
-                exc_rate, inh_rate = neurons.exc_slope[i], neurons.inh_slope[i]
-                neurons.change[i] += _learn_from_liquid(i, wiring, liquid, exc_rate, inh_rate)
-                neurons.change[i] += _learn_from_inputs(i, wiring.inputs, inputs, exc_rate)
-                neurons.exc_slope[i] = neurons.inh_slope[i] = ZERO
+            _hide_traces(inputs, arriving, len(arriving), hidden_inputs)
+            _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking)
             _update_traces(liquid, spiking, n_spiking, hidden)
-            _update_traces(inputs, arriving, n_arriving, hidden_inputs)
+            _update_traces(inputs, arriving, len(arriving), hidden_inputs)
 
         _advance_potentials(neurons)
         _decay(liquid.kernel, SYNAPSE_DECAY)
         _decay(inputs.kernel, SYNAPSE_DECAY)
-
         if rule.kind == ASTROCYTE:
-            depression = _astrocyte_step(depression, astrocyte_weight, bias, f32(n_spiking), f32(n_arriving))
+            depression = _astrocyte_step(depression, astrocyte_weight, bias, f32(n_spiking), f32(len(arriving)))
             if len(recording.astrocyte):
                 recording.astrocyte[t] = depression
         potentiation *= rule.decay
