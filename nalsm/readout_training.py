@@ -1,0 +1,195 @@
+"""The last stage of a run: the readout's training cycles over the counts, each followed by evaluation.
+
+While one cycle trains, the readout of the cycle before is evaluated beside it.
+"""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from nalsm.readout import CountBlock, Readout, count_correct
+from nalsm.run_folder import SPLITS
+
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill; what is beyond is read in every cycle
+_ACCURACIES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
+
+
+class CountBlocks:
+    """The counts of one split, block by block, in order; kept in memory while they fit the budget."""
+
+    def __init__(self, run, split, budget):
+        self._run, self._split, self._budget = run, split, budget
+        n_batches = run.settings.sizes[split] // run.settings.batch_size
+        step = run.settings.batches_per_block
+        self._blocks = [range(first, min(first + step, n_batches)) for first in range(0, n_batches, step)]
+        self._kept = {}
+        self.nbytes_kept = 0
+        self.n_samples = run.settings.sizes[split]
+
+    def __iter__(self):
+        for place, batches in enumerate(self._blocks):
+            yield self._kept.get(place) or self._load(place, batches)
+
+    def _load(self, place, batches):
+        folder = self._run.folder
+        arrays = [folder.read(folder.counts(self._split, batch))[0] for batch in batches]
+        block = CountBlock.pack(
+            np.stack([a["olc_S_AGG_RES"] for a in arrays]),
+            np.stack([a["scalar_labels_in_batch_arr"] for a in arrays]),
+        )
+        if self.nbytes_kept + block.nbytes <= self._budget:
+            self._kept[place] = block
+            self.nbytes_kept += block.nbytes
+        return block
+
+
+class History:
+    """Accuracies of each split after each cycle, and the readouts worth keeping."""
+
+    def __init__(self, cycles, keep_every):
+        self.accuracies = {split: np.zeros(cycles) for split in SPLITS}
+        self.keep_every = keep_every
+        self.done = 0
+        self.best = -1
+        self.best_parameters = None
+        self.last_parameters = None
+        self.kept = {}
+
+    def add(self, accuracies, parameters):
+        """Add the next cycle; parameters: (weights [R, classes], biases [classes]) as a function."""
+        for split, value in accuracies.items():
+            self.accuracies[split][self.done] = value
+        self.last_parameters = parameters
+        valid = self.accuracies["valid"]
+        if self.best < 0 or valid[self.done] > valid[self.best]:
+            self.best, self.best_parameters = self.done, parameters
+        self.done += 1
+        if self.keep_every and self.done % self.keep_every == 0:
+            self.kept[self.done] = parameters
+
+    def arrays(self):
+        """Return everything as arrays by name, for a file."""
+        out = {_ACCURACIES[split]: values[: self.done] for split, values in self.accuracies.items()}
+        for name, parameters in (("best", self.best_parameters), ("last", self.last_parameters)):
+            out[f"W_{name}"], out[f"b_{name}"] = _as_arrays(parameters)
+        out["cycle_best"], out["cycle_last"] = np.int64(self.best + 1), np.int64(self.done)
+        kept = [_as_arrays(parameters) for parameters in self.kept.values()]
+        if kept:
+            out["cycles_kept"] = np.array(list(self.kept), np.int64)
+            out["W_kept"], out["b_kept"] = (np.stack(values) for values in zip(*kept, strict=True))
+        return out
+
+    def restore(self, arrays):
+        """Go on from what `arrays` returned."""
+        self.done = int(arrays["cycle_last"])
+        self.best = int(arrays["cycle_best"]) - 1
+        for split, values in self.accuracies.items():
+            values[: self.done] = arrays[_ACCURACIES[split]]
+        self.best_parameters = arrays["W_best"].T, arrays["b_best"]
+        self.last_parameters = arrays["W_last"].T, arrays["b_last"]
+        if "cycles_kept" in arrays:
+            cycles = arrays["cycles_kept"].tolist()
+            self.kept = dict(
+                zip(cycles, zip(arrays["W_kept"].transpose(0, 2, 1), arrays["b_kept"], strict=True), strict=True)
+            )
+
+
+def _as_arrays(parameters):
+    """Return the readout's parameters as they are kept in files: float32 [R, classes], [classes]."""
+    weights, biases = parameters
+    return np.asarray(weights).T, np.asarray(biases)
+
+
+def train_readout(run):
+    """Train and evaluate cycle by cycle from where the folder stands; return the run's Result.
+
+    run : `nalsm.training.TrainingRun` whose counts are complete
+    """
+    settings, folder = run.settings, run.folder
+    readout = Readout(run.network.n_liquid)
+    history = History(settings.cycles, settings.keep_weights_every)
+    found = folder.read_if_good(folder.readout_checkpoint, run.say)
+    if found:
+        arrays = found[0]
+        readout.restore({name.removeprefix("state_"): a for name, a in arrays.items() if name.startswith("state_")})
+        history.restore(arrays)
+    blocks = _open_blocks(run)
+
+    def evaluate(parameters):
+        return {
+            split: sum(count_correct(parameters, block) for block in blocks[split]) / blocks[split].n_samples
+            for split in SPLITS
+        }
+
+    def save():
+        state = {f"state_{name}": array for name, array in readout.state().items()}
+        folder.write(folder.readout_checkpoint, {**history.arrays(), **state})
+
+    saved = time.monotonic()
+    evaluation = None
+    with (
+        run.progress(settings.cycles, "readout", "cycles", done=history.done) as bar,
+        ThreadPoolExecutor(1) as evaluator,
+    ):
+
+        def finish_evaluation():
+            accuracies, parameters = evaluation
+            history.add(accuracies.result(), parameters)
+            bar.update(1, f"best validation accuracy {100 * history.accuracies['valid'][history.best]:.2f} %")
+
+        for _ in range(history.done, settings.cycles):
+            for block in blocks["train"]:
+                readout.train_block(block)
+            if evaluation:
+                finish_evaluation()
+            evaluation = evaluator.submit(evaluate, readout.parameters), readout.parameters
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                finish_evaluation()
+                evaluation = None
+                save()
+                saved = time.monotonic()
+        if evaluation:
+            finish_evaluation()
+            save()
+    _write_results(run, history)
+    return result_of(history)
+
+
+def _open_blocks(run):
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    budget = memory * MEMORY_SHARE
+    blocks = {}
+    for split in SPLITS:
+        blocks[split] = CountBlocks(run, split, budget)
+        for _ in blocks[split]:
+            pass  # reads and checks every file once, before the cycles begin
+        budget -= blocks[split].nbytes_kept
+    return blocks
+
+
+def _write_results(run, history):
+    """Write the result files, the one that marks the run as finished last."""
+    settings, folder = run.settings, run.folder
+    arrays = history.arrays()
+    accuracies = {name: arrays.pop(name) for name in _ACCURACIES.values()}
+    folder.write(folder.readout_weights, arrays)
+    lists = {
+        f"{split}_files": np.array(
+            [folder.counts(split, batch).name for batch in range(settings.sizes[split] // settings.batch_size)], "S"
+        )
+        for split in SPLITS
+    }
+    folder.write(folder.accuracies, {**accuracies, **lists, "seed": np.int64(run.seed)})
+    folder.readout_checkpoint.unlink(missing_ok=True)
+
+
+def result_of(history):
+    """Return the Result of a history (at the first cycle of the best validation accuracy)."""
+    from nalsm.training import Result
+
+    return Result(
+        cycle=history.best + 1, **{split: float(values[history.best]) for split, values in history.accuracies.items()}
+    )

@@ -1,0 +1,230 @@
+"""Every file of a version folder: its name, how it is written, read back, and found to be done.
+
+All files but the parameters are HDF5 with a checksum (`nalsm.files`), and carry the hash of the run
+they belong to: a file of another run is never read as one of this run.
+"""
+
+import json
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from nalsm.errors import DamagedFile, MachineError, UserError
+from nalsm.files import TEMPORARY_SUFFIX, content_checksum, read_arrays, sync, write_arrays, write_text
+
+SPLITS = ("valid", "test", "train")  # in the order they are presented
+_COUNTS = {"valid": "VALIDATION_{v}_S_AGG", "test": "TEST_{v}_S_AGG", "train": "TRAIN_S_AGG_{v}"}
+_SPIKES = {"valid": "VALIDATION_{v}_SPIKES", "test": "TEST_{v}_SPIKES", "train": "TRAIN_S_AGG_{v}"}
+_LOCK = ".lock"
+_PARAMETERS_FORMAT = 1
+
+
+class RunFolder:
+    """train_data/ver_<version>/ of one run; `identity` is what decides its results (JSON-like dict)."""
+
+    def __init__(self, output_dir, version):
+        self.path = Path(output_dir) / f"ver_{version}"
+        self.version = version
+        self.identity = None
+
+    # ---- names ------------------------------------------------------------------------------------
+
+    @property
+    def parameters_json(self):
+        return self.path / f"VER_{self.version}_params.json"
+
+    @property
+    def parameters_text(self):
+        return self.path / f"VER_{self.version}_params.txt"
+
+    @property
+    def times(self):
+        return self.path / f"VER_{self.version}_times.json"
+
+    @property
+    def weights(self):
+        return self.path / "W_INI.wdata"
+
+    @property
+    def initialisation_checkpoint(self):
+        return self.path / "INITIALISATION_CHECKPOINT.wdata"
+
+    @property
+    def readout_checkpoint(self):
+        return self.path / "READOUT_CHECKPOINT.evaldata"
+
+    @property
+    def readout_weights(self):
+        return self.path / "W_b_by_ITER.evaldata"
+
+    @property
+    def accuracies(self):
+        """The file that is written last: a run that has it is finished."""
+        return self.path / "FILE_L_VAL_ACC_L.files"
+
+    def counts(self, split, batch):
+        return self.path / f"{_COUNTS[split].format(v=self.version)}_BATCH_{batch}.datasagg"
+
+    def spikes(self, split, batch):
+        return self.path / f"{_SPIKES[split].format(v=self.version)}_BATCH_{batch}.spikes"
+
+    # ---- contents ---------------------------------------------------------------------------------
+
+    def write(self, path, arrays, attributes=None):
+        """Write a file of this run whole."""
+        write_arrays(path, arrays, {**(attributes or {}), "run": identity_hash(self.identity)})
+
+    def read(self, path):
+        """Return (arrays, attributes) of a file of this run.
+
+        Raises FileNotFoundError, and DamagedFile also for a file of another run.
+        """
+        arrays, attributes = read_arrays(path)
+        if attributes.get("run") != identity_hash(self.identity):
+            raise DamagedFile(f"{path} belongs to another run")
+        return arrays, attributes
+
+    def read_if_good(self, path, say):
+        """Return what `read` returns, or None where the file has to be made (again)."""
+        try:
+            return self.read(path)
+        except FileNotFoundError:
+            return None
+        except DamagedFile as error:
+            say(f"{error}; it is made again")
+            return None
+
+    def add_seconds(self, stage, seconds):
+        """Add to the time that a stage has taken in all sessions of this run."""
+        times = self.seconds()
+        times[stage] = round(times.get(stage, 0.0) + seconds, 3)
+        write_text(self.times, json.dumps(times, indent=1) + "\n")
+
+    def seconds(self):
+        """Return the seconds of each stage so far, by name."""
+        try:
+            return json.loads(self.times.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # of no consequence for results
+            return {}
+
+    # ---- opening ----------------------------------------------------------------------------------
+
+    def recorded_parameters(self):
+        """Return what the parameter file holds, or None where there is none."""
+        try:
+            parameters = json.loads(self.parameters_json.read_text(encoding="utf-8"))
+            if parameters["format"] != _PARAMETERS_FORMAT or not isinstance(parameters["identity"], dict):
+                raise ValueError
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise DamagedFile(
+                f"{self.parameters_json} is damaged or of another version of the program; choose another VERSION or "
+                "give --overwrite"
+            ) from None
+        return parameters
+
+    @contextmanager
+    def locked(self, overwrite=False):
+        """Make the folder if need be and hold it against other processes until the block ends.
+
+        Raises UserError where another process holds it, or where it has files that are not a run's.
+        """
+        from filelock import FileLock, Timeout
+
+        created = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        if created:
+            sync(self.path.parent)
+        try:
+            with FileLock(self.path / _LOCK, timeout=0):
+                if overwrite:
+                    self._clear()
+                self._remove_leftovers()
+                yield
+        except Timeout:
+            raise UserError(
+                f"VERSION: another process is working in {self.path}; wait for it or choose another VERSION"
+            ) from None
+
+    def start(self, identity, details):
+        """Begin the run, or go on with it; `identity` is as in the class, `details` goes to the file too.
+
+        Raises UserError where the folder holds a finished run, another run, or something else.
+        """
+        self.identity = identity
+        recorded = self.recorded_parameters()
+        if recorded is None:
+            others = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
+            if others:
+                raise UserError(
+                    f"VERSION: {self.path} holds files ({others[0]}, ...) but no parameters of a run; choose another "
+                    "VERSION or give --overwrite"
+                )
+            text = "".join(f"{key:<28} {value}\n" for key, value in _flat({**identity, **details}))
+            write_text(self.parameters_text, text)
+            parameters = {"format": _PARAMETERS_FORMAT, "identity": identity, **details}
+            write_text(self.parameters_json, json.dumps(parameters, indent=1) + "\n")
+            return
+        self.require_same(recorded, identity)
+
+    def require_same(self, recorded, identity):
+        """Raise UserError unless recorded parameters are of the run `identity`, and it is unfinished."""
+        old, new = dict(_flat(recorded["identity"])), dict(_flat(identity))
+        different = [key for key in [*new, *old] if old.get(key) != new.get(key)]
+        if different:
+            key = different[0]
+            more = f" and {len(set(different)) - 1} more" if len(set(different)) > 1 else ""
+            raise UserError(
+                f"VERSION: {self.path} holds another run ({key} {old.get(key)} there, {new.get(key)} here{more}); "
+                "choose another VERSION or give --overwrite"
+            )
+        if self.accuracies.exists() and self.readout_weights.exists() and not self.readout_checkpoint.exists():
+            raise UserError(
+                f"VERSION: {self.path} holds this run, finished; choose another VERSION or give --overwrite"
+            )
+
+    def require_space(self, n_bytes):
+        """Raise UserError unless the disk has room for so much more."""
+        folder = next(p for p in (self.path, *self.path.parents) if p.exists())
+        free = shutil.disk_usage(folder).free
+        if free < n_bytes:
+            raise UserError(
+                f"VERSION: {folder} has {free / 1e6:.0f} MB left, the run needs about {n_bytes / 1e6:.0f} MB; "
+                "make room or give --output-dir"
+            )
+
+    def _clear(self):
+        for path in sorted(self.path.iterdir(), key=lambda p: p != self.parameters_json):
+            if path.name == _LOCK:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _remove_leftovers(self):
+        """Remove temporary files of a process that was killed."""
+        for path in self.path.glob(f".*{TEMPORARY_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+
+def identity_hash(identity):
+    return content_checksum({}, identity)
+
+
+def _flat(values, prefix=""):
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def as_machine_error(error, path):
+    """Return the MachineError of an OSError met while working in `path`."""
+    where = error.filename or path
+    return MachineError(
+        f"{where}: {error.strerror or error}; what was complete is kept, start again with the same answers"
+    )

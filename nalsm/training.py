@@ -1,0 +1,299 @@
+"""One run from settings to result: initialise the liquid, count its spikes, train the readout.
+
+Each stage leaves its result in the version folder and takes up what it finds there: a run that was
+interrupted at any point goes on with the same answers and ends with the same bits.
+"""
+
+import importlib.metadata
+import os
+import platform
+import resource
+import secrets
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from nalsm.errors import UserError
+from nalsm.models import MODELS
+from nalsm.network import Network, network_path
+from nalsm.progress import progress, say
+from nalsm.random_streams import stream
+from nalsm.run_folder import SPLITS, RunFolder
+
+SNAPSHOTS_AT_A_TIME = 250
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+RECORDED_SAMPLES = 20  # of a batch whose spikes are kept
+_PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Accuracies (fractions) at the first cycle (from 1) with the best validation accuracy."""
+
+    cycle: int
+    valid: float
+    test: float
+    train: float
+
+
+class TrainingRun:
+    """The stages of one run; `liquid`, `dataset` and `folder` are open while `run` works."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.model = MODELS[settings.model]
+        self.folder = RunFolder(settings.output_dir, settings.version)
+        self.say = partial(say, quiet=settings.quiet)
+        self.progress = partial(progress, quiet=settings.quiet)
+
+    def run(self):
+        """Do what is still to be done; return the Result."""
+        from nalsm.readout_training import train_readout
+
+        settings = self.settings
+        data_path = settings.source.find(settings.data_dir)
+        self.network = self._load_network()
+        self.folder.require_space(self._expected_bytes())
+        recorded = None if settings.overwrite else self.folder.recorded_parameters()
+        self.seed = self._choose_seed(recorded)
+        dataset = settings.source.load(data_path)
+        self.dataset = dataset.reduced(*settings.sizes.values(), seed=self.seed)
+        self.liquid = self._open_liquid()
+        identity = self._identity()
+        if recorded:
+            self.folder.require_same(recorded, identity)
+
+        with self.folder.locked(settings.overwrite):
+            self.folder.start(identity, self._details())
+            self.say(f"{'going on with' if recorded else 'new run'} version {settings.version}, seed {self.seed}: "
+                     f"{self.folder.path}")  # fmt: skip
+            with self._timed("initialisation"):
+                weights = self._initialise()
+            with self._timed("counting"):
+                self._count_spikes(weights)
+            with self._timed("readout"):
+                result = train_readout(self)
+        return result
+
+    # ---- before anything is written ---------------------------------------------------------------
+
+    def _load_network(self):
+        settings = self.settings
+        network = Network.load(network_path(settings.networks_dir, settings.network_number))
+        if network.n_inputs != settings.source.n_inputs:
+            raise UserError(
+                f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.dataset} "
+                f"needs {settings.source.n_inputs}; make one for dataset {settings.source.network_kind} with "
+                "generate_spatial_network.py"
+            )
+        return network
+
+    def _choose_seed(self, recorded):
+        if self.settings.seed is not None:
+            return self.settings.seed
+        return recorded["identity"]["seed"] if recorded else secrets.randbelow(2**31)
+
+    def _open_liquid(self):
+        from nalsm.gpu import choose_device
+        from nalsm.liquid import open_liquid
+
+        choose_device(self.settings.gpu, self.say)
+        return open_liquid(self.network, self.settings.engine, self.settings.threads or None)
+
+    def _expected_bytes(self):
+        n_samples = sum(self.settings.sizes.values())
+        return n_samples * self.network.n_liquid + 8 * self.network.n_synapses + 50e6
+
+    def _identity(self):
+        """What decides the results, down to the bits."""
+        settings = self.settings
+        return {
+            "model": settings.model,
+            "dataset": self.dataset.name,
+            "dataset_sha256": self.dataset.fingerprint,
+            "network_number": settings.network_number,
+            "network_sha256": self.network.fingerprint,
+            "seed": self.seed,
+            **{f"knob_{name}": value for name, value in settings.knobs.items()},
+            "batch_size": settings.batch_size,
+            **{f"{name}_samples": size for name, size in settings.sizes.items()},
+            "init_samples": settings.init_samples,
+            "init_ms": settings.init_ms,
+            "sample_ms": settings.sample_ms,
+            "cycles": settings.cycles,
+            "keep_weights_every": settings.keep_weights_every,
+            "engine": self.liquid.engine,
+        }
+
+    def _details(self):
+        """What does not decide them, but belongs into the record."""
+        from nalsm import __version__
+
+        return {
+            "version": self.settings.version,
+            "gpu": self.settings.gpu,
+            "batches_per_block": self.settings.batches_per_block,
+            "threads": self.liquid.threads,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "command": " ".join(sys.argv),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "packages": {
+                "nalsm": __version__,
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in _PACKAGES},
+            },
+        }
+
+    @contextmanager
+    def _timed(self, stage):
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.folder.add_seconds(stage, time.monotonic() - begin)
+
+    # ---- initialisation ---------------------------------------------------------------------------
+
+    def _initialise(self):
+        """Return the weights that every presentation starts from (float32 [S]), and leave them as a file."""
+        done = self.folder.read_if_good(self.folder.weights, self.say)
+        if done:
+            return done[0]["W_INI"]
+        weight = self.model.starting_weight(self.settings.knobs)
+        state = self.liquid.initial_state(absolute_weight=weight)
+        rule = self.model.initialisation and self.model.initialisation(self.settings.knobs)
+        if rule:
+            state = self._run_snapshots(state, rule)
+        attributes = {"rule": repr(rule), "absolute_weight": weight, "snapshots": self.settings.init_samples}
+        self.folder.write(self.folder.weights, {"W_INI": state.weights}, attributes)
+        self.folder.initialisation_checkpoint.unlink(missing_ok=True)
+        return state.weights
+
+    def _run_snapshots(self, state, rule):
+        settings = self.settings
+        total, train = settings.init_samples, self.dataset.train
+        samples = snapshot_samples(total, len(train), self.seed)
+        state, first = self._restore_snapshots(state)
+
+        def rasters(first):
+            numbers = np.arange(first, min(first + SNAPSHOTS_AT_A_TIME, total))
+            return train.snapshots(samples[numbers], numbers, settings.init_ms, self.seed)
+
+        saved = time.monotonic()
+        with self.progress(total, "initialisation", "snapshots", done=first) as bar:
+            for number, raster in ahead(rasters, range(first, total, SNAPSHOTS_AT_A_TIME)):
+                state, _ = self.liquid.initialise(raster, state, rule)
+                bar.update(len(raster))
+                if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                    arrays = {"weights": state.weights, "traces": state.traces, "calcium": state.calcium}
+                    self.folder.write(
+                        self.folder.initialisation_checkpoint, arrays, {"snapshots": number + len(raster)}
+                    )
+                    saved = time.monotonic()
+        return state
+
+    def _restore_snapshots(self, state):
+        from nalsm.liquid import LiquidState
+
+        found = self.folder.read_if_good(self.folder.initialisation_checkpoint, self.say)
+        if not found:
+            return state, 0
+        arrays, attributes = found
+        return LiquidState(arrays["weights"], arrays["traces"], arrays["calcium"]), attributes["snapshots"]
+
+    # ---- counting ---------------------------------------------------------------------------------
+
+    def _count_spikes(self, weights):
+        """Present every sample that has no count file yet."""
+        settings = self.settings
+        rule = self.model.presentation(settings.knobs)
+        todo = [batch for batch in self._batches() if not self._is_counted(*batch)]
+
+        def rasters(batch):
+            split, number = batch
+            return getattr(self.dataset, split).presentation(self._samples(number), settings.sample_ms, self.seed)
+
+        total = sum(settings.sizes.values())
+        done = total - len(todo) * settings.batch_size
+        with self.progress(total, "counting", "samples", done) as bar, ThreadPoolExecutor(1) as writer:
+            written = None
+            for (split, number), raster in ahead(rasters, todo):
+                record = recorded_samples(number, settings.batch_size)
+                run = self.liquid.present(raster, weights, rule, record=record or False)
+                if written:
+                    written.result()
+                written = writer.submit(self._write_counts, split, number, run, record)
+                bar.update(settings.batch_size)
+            if written:
+                written.result()
+
+    def _batches(self):
+        for split in SPLITS:
+            for number in range(self.settings.sizes[split] // self.settings.batch_size):
+                yield split, number
+
+    def _samples(self, number):
+        return np.arange(number * self.settings.batch_size, (number + 1) * self.settings.batch_size)
+
+    def _is_counted(self, split, number):
+        paths = [self.folder.counts(split, number)]
+        if recorded_samples(number, self.settings.batch_size):
+            paths.append(self.folder.spikes(split, number))
+        return all(self.folder.read_if_good(path, self.say) for path in paths)
+
+    def _write_counts(self, split, number, run, record):
+        data, samples = getattr(self.dataset, split), self._samples(number)
+        if record:
+            arrays = {
+                "spike_rec_per_batch": np.argwhere(run.spikes).astype(np.int32),  # (recorded sample, ms, neuron)
+                "scalar_labels_in_batch_arr": data.labels[samples[record]],
+                "sample_ids": data.sample_ids[samples[record]],
+            }
+            self.folder.write(self.folder.spikes(split, number), arrays, {"ITER": number})
+        arrays = {
+            "olc_S_AGG_RES": run.counts,
+            "scalar_labels_in_batch_arr": data.labels[samples],
+            "sample_ids": data.sample_ids[samples],
+            "ITER": np.int64(number),
+        }
+        self.folder.write(self.folder.counts(split, number), arrays)
+
+
+def snapshot_samples(n_snapshots, n_train, seed):
+    """Return which training sample each snapshot shows: int64 [n_snapshots], random orders in a row."""
+    n_orders = -(-n_snapshots // n_train)
+    orders = [stream(seed, "snapshot order", k).permutation(n_train) for k in range(n_orders)]
+    return np.concatenate([*orders, np.empty(0, np.int64)])[:n_snapshots].astype(np.int64)
+
+
+def recorded_samples(batch, batch_size):
+    """Return the samples of a batch whose spikes are kept: about one batch in 10,000 samples has any."""
+    every = max(10_000 // batch_size, 1)
+    if batch % every != every - 1:
+        return []
+    places = (round(batch_size * n / RECORDED_SAMPLES) for n in range(RECORDED_SAMPLES))
+    return sorted({place for place in places if place < batch_size})
+
+
+def ahead(make, items):
+    """Yield (item, make(item)), the next one being made in a thread meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for item in items:
+            following = item, pool.submit(make, item)
+            if waiting:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting:
+            yield waiting[0], waiting[1].result()
+
+
+def peak_memory_bytes():
+    """Return the most memory this process has held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
