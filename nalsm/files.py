@@ -5,7 +5,9 @@ the folder is synced: after a crash or a power cut the final name holds all of t
 new contents. HDF5 files carry a checksum of everything in them; reading checks it.
 """
 
+import errno
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -17,7 +19,7 @@ import numpy as np
 from nalsm.errors import DamagedFile
 
 TEMPORARY_SUFFIX = ".part"
-_CHECKSUM = "sha256"
+_USER_BLOCK = 512  # bytes; the smallest HDF5 allows
 _COMPRESSED = {"compression": "gzip", "compression_opts": 2, "shuffle": True, "fletcher32": True}
 
 
@@ -60,48 +62,49 @@ def write_text(path, text):
 
 
 def write_arrays(path, arrays, attributes=None):
-    """Write named NumPy arrays and JSON-like attributes as one compressed HDF5 file, whole."""
-    import h5py
+    """Write named NumPy arrays and JSON-like attributes as one compressed HDF5 file, whole.
 
-    arrays = {name: np.asarray(array) for name, array in arrays.items()}
-    attributes = dict(attributes or {})
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, array in arrays.items():
-            file.create_dataset(name, data=array, **(_COMPRESSED if array.size and array.ndim else {}))
-        file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
-        file.attrs[_CHECKSUM] = content_checksum(arrays, attributes)
+    The file begins with a user block, which HDF5 readers pass over, that holds the checksum of the rest.
+    """
+    image = _hdf5_image({name: np.asarray(array) for name, array in arrays.items()}, attributes or {})
+    body = image[_USER_BLOCK:]
+    with replacing(path) as temporary:
+        temporary.write_bytes(_user_block(body) + body)
 
 
 def read_arrays(path):
     """Return (arrays, attributes) of a file made by `write_arrays`.
 
-    Raises FileNotFoundError, and DamagedFile where contents and checksum disagree.
+    Raises FileNotFoundError, and DamagedFile where contents and checksum disagree: nothing of such a
+    file reaches the HDF5 library.
     """
     import h5py
 
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(path)
-    try:
-        with h5py.File(path, "r") as file:
-            arrays = {name: _read_dataset(file[name], path) for name in file}
-            attributes = json.loads(file.attrs["attributes"])
-            expected = file.attrs[_CHECKSUM]
-    except PermissionError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        raise DamagedFile(f"{path} is damaged and cannot be read ({_first_line(error)})") from None
-    if content_checksum(arrays, attributes) != expected:
-        raise DamagedFile(f"{path} is damaged: its contents do not match its checksum")
-    return arrays, attributes
+        raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
+    image = path.read_bytes()
+    if image[:_USER_BLOCK] != _user_block(image[_USER_BLOCK:]):
+        raise DamagedFile(f"{path} is damaged, or no file of this program: its contents do not match its checksum")
+    with h5py.File(io.BytesIO(image), "r") as file:
+        arrays = {name: dataset[()] for name, dataset in file.items()}
+        return arrays, json.loads(file.attrs["attributes"])
 
 
-def _read_dataset(dataset, path):
-    # A damaged header may claim any size: believe none that the file could not hold, deflate
-    # shrinking by about a thousand at most.
-    if dataset.nbytes > 2000 * max(path.stat().st_size, 1):
-        raise ValueError(f"{dataset.name} claims {dataset.nbytes} bytes")
-    return dataset[()]
+def _user_block(body):
+    return f"nalsm sha256 {hashlib.sha256(body).hexdigest()}\n".encode().ljust(_USER_BLOCK, b"\0")
+
+
+def _hdf5_image(arrays, attributes):
+    """Return the bytes of an HDF5 file; made in memory, so that a full disk is met by plain writing."""
+    import h5py
+
+    image = io.BytesIO()
+    with h5py.File(image, "w", userblock_size=_USER_BLOCK) as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **(_COMPRESSED if array.size and array.ndim else {}))
+        file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
+    return image.getvalue()
 
 
 def content_checksum(arrays, attributes):
@@ -112,7 +115,3 @@ def content_checksum(arrays, attributes):
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.data if array.size else b"")
     return digest.hexdigest()
-
-
-def _first_line(error):
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

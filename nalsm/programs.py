@@ -1,8 +1,10 @@
 """What the runners call: questions in, one line out for every way a program can end."""
 
 import os
+import secrets
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -56,9 +58,6 @@ def generate_network(root):
             )
 
     def run(answers):
-        import secrets
-        from pathlib import Path
-
         from nalsm.files import write_text
         from nalsm.network import Network
 

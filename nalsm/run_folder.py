@@ -9,7 +9,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from nalsm.errors import DamagedFile, MachineError, UserError
+from nalsm.errors import DamagedFile, UserError
 from nalsm.files import TEMPORARY_SUFFIX, content_checksum, read_arrays, sync, write_arrays, write_text
 
 SPLITS = ("valid", "test", "train")  # in the order they are presented
@@ -220,11 +220,3 @@ def _flat(values, prefix=""):
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
-
-
-def as_machine_error(error, path):
-    """Return the MachineError of an OSError met while working in `path`."""
-    where = error.filename or path
-    return MachineError(
-        f"{where}: {error.strerror or error}; what was complete is kept, start again with the same answers"
-    )

@@ -1,0 +1,46 @@
+# make quickstart   install, make network 1, train NALSM on MNIST with reduced counts
+# make test         install what the tests need and run them
+# make lint         style and formatting
+# make bench        print the table of speeds (takes a few minutes; leave the machine alone meanwhile)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RESULT := train_data/ver_1/FILE_L_VAL_ACC_L.files
+WORKERS ?= 2
+
+.PHONY: quickstart test lint bench install clean
+.DELETE_ON_ERROR:
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+quickstart: $(VENV)/installed
+	@test -e networks/Network_1.h5 || $(BIN)/python runners/generate_spatial_network.py < quickstart/network.txt
+	@if test -e $(RESULT); then \
+	  echo "the quickstart has been run: its results lie in train_data/ver_1 (remove that folder to run it again)"; \
+	else \
+	  $(BIN)/python runners/NALSM_RUN_MAIN_SIM_MNIST.py $$(cat quickstart/flags.txt) < quickstart/training.txt; \
+	fi
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find nalsm tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
