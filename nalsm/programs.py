@@ -109,34 +109,35 @@ def run_program(program):
     def stop(number, _frame):
         raise _Stopped(number)
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     for stream in (sys.stdin, sys.stdout):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # any bytes may come as an answer
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
     try:
         sys.exit(program.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         _end(error.format_message(), 2)
     except NalsmError as error:
         _end(error, error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        _end("stopped; what was complete is kept, start again with the same answers to go on", 130)
+    except click.exceptions.Abort:
+        _end("stopped: there was no answer", 130)
     except _Stopped as stopped:
         name = signal.Signals(stopped.number).name
-        _end(f"stopped by {name}; what was complete is kept, start again with the same answers to go on",
-             128 + stopped.number)  # fmt: skip
+        _end(f"stopped by {name}: what was complete is kept, the same answers go on from it", 128 + stopped.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on: nothing more to say
         sys.exit(1)
     except MemoryError:
-        _end("out of memory; choose a smaller BATCH_SIZE or network", 1)
+        _end("out of memory: choose a smaller BATCH_SIZE or network", 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _end(f"{where}{error.strerror or error}; what was complete is kept", 1)
+        _end(f"{where}{error.strerror or error}: what was complete is kept, the same answers go on from it", 1)
 
 
 def _end(message, code):
+    if sys.stdout.isatty():
+        print()  # leave the line of a prompt or a bar
     sys.stdout.flush()
     print(f"error: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
     sys.exit(code)

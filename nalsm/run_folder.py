@@ -161,12 +161,13 @@ class RunFolder:
                     f"VERSION: {self.path} holds files ({others[0]}, ...) but no parameters of a run; choose another "
                     "VERSION or give --overwrite"
                 )
-            text = "".join(f"{key:<28} {value}\n" for key, value in _flat({**identity, **details}))
-            write_text(self.parameters_text, text)
-            parameters = {"format": _PARAMETERS_FORMAT, "identity": identity, **details}
-            write_text(self.parameters_json, json.dumps(parameters, indent=1) + "\n")
-            return
+            recorded = {"format": _PARAMETERS_FORMAT, "identity": identity, **details}
+            write_text(self.parameters_json, json.dumps(recorded, indent=1) + "\n")
         self.require_same(recorded, identity)
+        if not self.parameters_text.exists():  # a new run, or one killed right here
+            details = {key: value for key, value in recorded.items() if key not in ("format", "identity")}
+            values = _flat({**recorded["identity"], **details})
+            write_text(self.parameters_text, "".join(f"{key:<28} {value}\n" for key, value in values))
 
     def require_same(self, recorded, identity):
         """Raise UserError unless recorded parameters are of the run `identity`, and it is unfinished."""

@@ -1,0 +1,195 @@
+"""A run that is killed, stopped, out of disk or damaged goes on with the same answers and ends with the same bits."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ANSWERS, assert_one_line_error, command, environment, folder_contents, run
+
+# The real program with checkpoints at every chance, and small chunks of initialisation.
+FREQUENT = """
+import runpy, sys
+import nalsm.readout_training, nalsm.training
+nalsm.training.SECONDS_BETWEEN_CHECKPOINTS = nalsm.readout_training.SECONDS_BETWEEN_CHECKPOINTS = 0
+nalsm.training.SNAPSHOTS_AT_A_TIME = 4
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+# Enough work in each stage to be caught in the middle of it.
+SLOWER = ("--init-samples=4000", "--init-ms=60", "--cycles=2000", "--sample-ms=200")
+
+
+def start(place, *flags):
+    """Start the program with frequent checkpoints; answers are on their way."""
+    program, *arguments = command(place, *SLOWER, *flags)
+    child = subprocess.Popen(
+        [program, "-c", FREQUENT, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=environment(),
+    )  # fmt: skip
+    child.stdin.write("".join(f"{answer}\n" for answer in ANSWERS))
+    child.stdin.close()
+    child.stdin = None
+    return child
+
+
+def stop_when(child, condition, number, seconds=120):
+    """Send a signal as soon as the condition holds; return (exit code, stdout, stderr)."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < end, "the program never got there"
+        time.sleep(0.002)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    return child.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Contents of the folder of a run that was never interrupted."""
+    from conftest import place as fixture
+
+    place = fixture.__wrapped__(tmp_path_factory.mktemp("uninterrupted"))
+    done = run(command(place, *SLOWER))
+    assert done.returncode == 0, done.stderr
+    return folder_contents(place / "train_data" / "ver_7")
+
+
+def points(folder):
+    """Points of a run, by what has just appeared in its folder."""
+    return {
+        "parameters": (folder / "VER_7_params.txt").exists,
+        "initialisation": (folder / "INITIALISATION_CHECKPOINT.wdata").exists,
+        "initialised": (folder / "W_INI.wdata").exists,
+        "counting": (folder / "VALIDATION_7_S_AGG_BATCH_1.datasagg").exists,
+        "counted": (folder / "TRAIN_S_AGG_7_BATCH_6.datasagg").exists,
+        "readout": (folder / "READOUT_CHECKPOINT.evaldata").exists,
+    }
+
+
+def test_killed_at_every_stage(place, finished):
+    """One run, killed with SIGKILL again and again, each time a stage further."""
+    folder = place / "train_data" / "ver_7"
+    for point in points(folder):
+        if points(folder)[point]():
+            continue  # the kill before came that late
+        code, _, err = stop_when(start(place), points(folder)[point], signal.SIGKILL)
+        assert code == -signal.SIGKILL, err
+    done = run(command(place, *SLOWER))
+    assert done.returncode == 0, done.stderr
+    assert "going on with version 7, seed 5" in done.stdout
+    assert folder_contents(folder) == finished
+    assert not list(folder.glob("*CHECKPOINT*"))
+    assert not list(folder.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("point", "number", "code", "words"),
+    [
+        ("initialisation", signal.SIGINT, 130, "SIGINT"),
+        ("counting", signal.SIGTERM, 143, "SIGTERM"),
+        ("readout", signal.SIGINT, 130, "the same answers go on"),
+    ],
+)
+def test_stopped_by_a_signal(place, finished, point, number, code, words):
+    """Ctrl-C and SIGTERM: one line, a non-zero exit code, and nothing lost."""
+    folder = place / "train_data" / "ver_7"
+    found, _, err = stop_when(start(place), points(folder)[point], number)
+    assert found == code, err
+    assert len(err.splitlines()) == 1, err
+    assert words in err
+    assert not list(folder.glob(".*.part"))
+    # The seed and all else that was drawn is in the folder: the same answers are enough.
+    program, *arguments = [a for a in command(place, *SLOWER) if not a.startswith("--seed")]
+    done = run([program, *arguments])
+    assert done.returncode == 0, done.stderr
+    assert folder_contents(folder) == finished
+
+
+def test_second_process_is_refused(place):
+    child = start(place)
+    folder = place / "train_data" / "ver_7"
+    try:
+        end = time.monotonic() + 60
+        while not points(folder)["initialisation"]():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert_one_line_error(run(command(place, *SLOWER)), 2, "VERSION", "another process", str(folder))
+        assert child.poll() is None  # and the first is not disturbed
+    finally:
+        child.kill()
+        child.communicate()
+    assert (folder / ".lock").exists()  # stale, and not in the way:
+    assert run(command(place, *SLOWER, "--overwrite")).returncode == 0
+
+
+def test_full_disk(place):
+    """Files that cannot grow: one line, exit code 1, whole files only; with room again, the same bits."""
+    folder = place / "train_data" / "ver_7"
+    reference = run([*command(place), f"--output-dir={place}/reference"])
+    assert reference.returncode == 0, reference.stderr
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n{FREQUENT}"
+    program, *arguments = command(place)
+    done = run([program, "-c", limited, *arguments])
+    assert_one_line_error(done, 1, "File too large", str(folder))
+    assert not list(folder.glob(".*.part"))
+    assert run(command(place)).returncode == 0
+    assert folder_contents(folder) == folder_contents(place / "reference" / "ver_7")
+
+
+def test_damaged_files_are_made_again(place):
+    """Every kind of file, with one bit flipped, cut, emptied, or from another run, while the run is unfinished."""
+    done = run(command(place))
+    assert done.returncode == 0, done.stderr
+    folder = place / "train_data" / "ver_7"
+    before = folder_contents(folder)
+    assert run([*command(place, "--seed=99"), f"--output-dir={place}/other"]).returncode == 0
+    other = place / "other" / "ver_7"
+    (folder / "FILE_L_VAL_ACC_L.files").unlink()  # unfinished
+
+    flip(folder / "W_INI.wdata")
+    cut(folder / "TRAIN_S_AGG_7_BATCH_0.datasagg")
+    (folder / "TRAIN_S_AGG_7_BATCH_1.datasagg").write_bytes(b"")
+    name = "VALIDATION_7_S_AGG_BATCH_0.datasagg"
+    (folder / name).write_bytes((other / name).read_bytes())
+    (folder / "TEST_7_S_AGG_BATCH_1.datasagg").unlink()
+    (folder / "READOUT_CHECKPOINT.evaldata").write_bytes(b"nonsense")
+    done = run(command(place))
+    assert done.returncode == 0, done.stderr
+    for damaged in ("W_INI.wdata", "BATCH_0.datasagg", "BATCH_1.datasagg", name, "READOUT_CHECKPOINT.evaldata"):
+        assert any(damaged in line and "made again" in line for line in done.stdout.splitlines()), damaged
+    assert folder_contents(folder) == before
+
+
+def test_damaged_parameters_are_never_guessed(place):
+    assert run(command(place)).returncode == 0
+    folder = place / "train_data" / "ver_7"
+    for text in ("", "{", "[]", '{"format": 99, "identity": {}}'):
+        (folder / "VER_7_params.json").write_text(text)
+        assert_one_line_error(run(command(place)), 1, "VER_7_params.json")
+    assert run(command(place, "--overwrite")).returncode == 0
+
+
+def flip(path: Path):
+    image = bytearray(path.read_bytes())
+    image[len(image) // 2] ^= 4
+    path.write_bytes(image)
+
+
+def cut(path: Path):
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def test_results_do_not_depend_on_threads_or_blocks(place):
+    """1, 2 and 4 threads, other block sizes, answers by flag: fresh processes, equal bits."""
+    contents = []
+    for threads, block in ((1, 4), (2, 2), (4, 8)):
+        out = place / f"threads_{threads}"
+        answers = (*ANSWERS[:4], str(block), ANSWERS[5])
+        done = run([*command(place, f"--threads={threads}"), f"--output-dir={out}"], answers)
+        assert done.returncode == 0, done.stderr
+        contents.append(folder_contents(out / "ver_7"))
+    assert contents[0] == contents[1] == contents[2]
