@@ -70,8 +70,10 @@ class TrainingRun:
 
         with self.folder.locked(settings.overwrite):
             self.folder.start(identity, self._details())
-            self.say(f"{'going on with' if recorded else 'new run'} version {settings.version}, seed {self.seed}: "
-                     f"{self.folder.path}")  # fmt: skip
+            self.say(
+                f"{'going on with' if recorded else 'new run'} version {settings.version}, {settings.model} on "
+                f"{self.dataset.name}, seed {self.seed}: {self.folder.path}"
+            )
             with self._timed("initialisation"):
                 weights = self._initialise()
             with self._timed("counting"):

@@ -1,11 +1,7 @@
-"""Train NALSM on MNIST: asks for the run's settings; --help lists them."""
+"""Train NALSM on MNIST: asks for ASTRO_W_SCALING after the common questions; --help lists all settings."""
 
-import sys
-from pathlib import Path
+from checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from nalsm.programs import train  # noqa: E402
+from nalsm.programs import train
 
 train("NALSM", "MNIST", ROOT)

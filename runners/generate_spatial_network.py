@@ -1,11 +1,7 @@
-"""Generate the network of a liquid: asks for its number and size; --help lists the settings."""
+"""Generate the network of a liquid: asks for its number and size; --help lists all settings."""
 
-import sys
-from pathlib import Path
+from checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from nalsm.programs import generate_network  # noqa: E402
+from nalsm.programs import generate_network
 
 generate_network(ROOT)

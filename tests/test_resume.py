@@ -80,7 +80,7 @@ def test_killed_at_every_stage(place, finished):
         assert code == -signal.SIGKILL, err
     done = run(command(place, *SLOWER))
     assert done.returncode == 0, done.stderr
-    assert "going on with version 7, seed 5" in done.stdout
+    assert "going on with version 7, NALSM on MNIST, seed 5" in done.stdout
     assert folder_contents(folder) == finished
     assert not list(folder.glob("*CHECKPOINT*"))
     assert not list(folder.glob(".*.part"))

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nalsm.errors import UserError
 from nalsm.random_streams import stream
 
 
@@ -50,10 +51,15 @@ class Dataset:
     fingerprint: str
 
     def reduced(self, n_train, n_valid, n_test, seed):
-        """Return the data set with fewer samples: of each split a random subset, in its own order."""
+        """Return the data set with fewer samples: of each split a random subset, in its own order.
+
+        Raises UserError for more samples than there are.
+        """
         splits = {}
         for number, (name, size) in enumerate((("train", n_train), ("valid", n_valid), ("test", n_test))):
             split = getattr(self, name)
+            if size > len(split):
+                raise UserError(f"--{name}-samples: {self.name} has {len(split)} of them, not {size}")
             if size < len(split):
                 chosen = stream(seed, "subset", number).choice(len(split), size=size, replace=False)
                 split = split.subset(np.sort(chosen))
@@ -85,6 +91,18 @@ def _mnist():
     return mnist
 
 
+def _fashion_mnist():
+    from nalsm.datasets import fashion_mnist
+
+    return fashion_mnist
+
+
+def _nmnist():
+    from nalsm.datasets import nmnist
+
+    return nmnist
+
+
 DATA_SOURCES = {
     "MNIST": DataSource(
         "MNIST",
@@ -93,6 +111,22 @@ DATA_SOURCES = {
         sizes=(50_000, 10_000, 10_000),
         find=lambda folder: _mnist().find(folder),
         load=lambda path: _mnist().load(path),
+    ),
+    "Fashion-MNIST": DataSource(
+        "Fashion-MNIST",
+        network_kind="M",
+        n_inputs=784,
+        sizes=(50_000, 10_000, 10_000),
+        find=lambda folder: _fashion_mnist().find(folder),
+        load=lambda path: _fashion_mnist().load(path),
+    ),
+    "N-MNIST": DataSource(
+        "N-MNIST",
+        network_kind="N",
+        n_inputs=2312,
+        sizes=(50_000, 10_000, 10_000),
+        find=lambda folder: _nmnist().find(folder),
+        load=lambda path: _nmnist().load(path),
     ),
 }
 

@@ -1,0 +1,137 @@
+"""Measure what the documentation says about speed, and print it as a table.
+
+Every row is the median of several repetitions in this one process; nothing else should run
+meanwhile. `--only WORD` runs the rows whose name holds the word.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from nalsm.datasets import DATA_SOURCES  # noqa: E402
+from nalsm.liquid import open_liquid  # noqa: E402
+from nalsm.models import MODELS  # noqa: E402
+from nalsm.network import Network  # noqa: E402
+from nalsm.readout import CountBlock, Readout, count_correct  # noqa: E402
+from nalsm.training import peak_memory_bytes  # noqa: E402
+
+SEED = 7
+STEPS = 250
+KNOBS = {
+    "NALSM": {"astrocyte_weight": 0.015},
+    "LSM+STDP": {},
+    "LSM": {"initial_weight": 0.7},
+    "LSM+AP-STDP": {"initial_weight": 1.0, "threshold_hz": 37.0, "range_hz": 23.0},
+}
+
+
+def median_seconds(function, repetitions=5):
+    """Return the median time of a call; one call before it is not counted."""
+    function()
+    times = []
+    for _ in range(repetitions):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+class Bench:
+    """The rows, as methods that yield (what, measured, unit, wanted)."""
+
+    def __init__(self):
+        source = DATA_SOURCES["MNIST"]
+        self.dataset = source.load(source.find(ROOT / "datasets"))
+        self.network = Network.generate((10, 10, 10), 784, SEED)
+        self.cores = len(os.sched_getaffinity(0))
+
+    def network_generation(self):
+        for size, wanted in ((10, ""), (20, "10"), (30, "60")):
+            seconds = median_seconds(lambda size=size: Network.generate((size,) * 3, 784, SEED), 1)
+            yield f"network generation, {size**3} neurons", seconds, "s", wanted
+
+    def rasters(self):
+        train = self.dataset.train
+        seconds = median_seconds(lambda: train.presentation(np.arange(250), STEPS, SEED))
+        yield "drawing rasters, 250 samples", seconds / 250 / STEPS * 1e6, "us per ms step and sample", ""
+
+    def liquid(self):
+        """Initialisation and presentation of each model, the one with the other's weights."""
+        train = self.dataset.train
+        snapshots = train.snapshots(np.arange(5000), np.arange(5000), 20, SEED)
+        rasters = train.presentation(np.arange(250), STEPS, SEED)
+        for name, model in MODELS.items():
+            liquid = open_liquid(self.network, threads=1)
+            state = liquid.initial_state(absolute_weight=model.starting_weight(KNOBS[name]))
+            if model.initialisation:
+                rule = model.initialisation(KNOBS[name])
+                liquid.initialise(snapshots[:2], state, rule)
+                begin = time.perf_counter()
+                state, run = liquid.initialise(snapshots, state, rule)
+                micros = (time.perf_counter() - begin) / run.counts.shape[0] / 20 * 1e6
+                wanted = "40" if name == "NALSM" else ""
+                yield f"{name}: initialisation", micros, "us per ms step", wanted
+            rule = model.presentation(KNOBS[name])
+            for threads in sorted({1, self.cores}):
+                liquid = open_liquid(self.network, threads=threads)
+                seconds = median_seconds(partial(liquid.present, rasters, state.weights, rule))
+                spikes = liquid.present(rasters, state.weights, rule).counts.sum() / len(rasters) / STEPS
+                wanted = "20" if name == "NALSM" and threads == self.cores else ""
+                what = f"{name}: presentation, {threads} thread{'s' * (threads > 1)}, {spikes:.0f} spikes per ms"
+                yield what, seconds / len(rasters) / STEPS * 1e6, "us per ms step and sample", wanted
+
+    def readout(self):
+        """A whole cycle as in a run: 50,000 samples train while 70,000 of the cycle before are evaluated."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        random = np.random.default_rng(SEED)
+        blocks = [
+            CountBlock.pack(random.poisson(8, (10, 250, 1000)), random.integers(0, 10, (10, 250))) for _ in range(28)
+        ]
+        readout = Readout(1000)
+
+        def evaluate(parameters):
+            return sum(count_correct(parameters, block) for block in blocks)
+
+        def cycle():
+            evaluation = pool.submit(evaluate, readout.parameters)
+            for block in blocks[:20]:
+                readout.train_block(block)
+            evaluation.result()
+
+        with ThreadPoolExecutor(1) as pool:
+            seconds = median_seconds(cycle, 15)
+        yield "readout cycle, 50,000 + 10,000 + 10,000 samples", 1000 * seconds, "ms", "100"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="")
+    only = parser.parse_args().only
+    bench = Bench()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "tensorflow"))
+    print(f"{platform.processor() or platform.machine()}, {bench.cores} cores, Python {platform.python_version()}, "
+          f"{packages}, {time.strftime('%Y-%m-%d')}\n")  # fmt: skip
+    print(f"| {'what':<62} | {'measured':>9} | {'unit':<26} | {'at most':>7} |")
+    print(f"|{'-' * 64}|{'-' * 11}|{'-' * 28}|{'-' * 9}|")
+    for rows in (bench.network_generation, bench.rasters, bench.liquid, bench.readout):
+        if only not in rows.__name__:
+            continue
+        for what, measured, unit, wanted in rows():
+            print(f"| {what:<62} | {measured:>9.2f} | {unit:<26} | {wanted:>7} |", flush=True)
+    print(f"\npeak memory of this process: {peak_memory_bytes() / 1e9:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""Train LSM+AP-STDP on MNIST: asks threshold, range and weight after the common questions; --help lists all."""
+
+from checkout import ROOT
+
+from nalsm.programs import train
+
+train("LSM+AP-STDP", "MNIST", ROOT)
