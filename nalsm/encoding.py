@@ -3,6 +3,8 @@
 Source: Ivanov and Michmizos, NeurIPS 2021, supplement; N-MNIST file format: Orchard et al. 2015.
 """
 
+import math
+
 import numpy as np
 
 from nalsm.random_streams import stream
@@ -20,8 +22,9 @@ def rates_from_images(images):
     images : uint8 [n, height, width]
     Returns float32 [n, height * width] in 0..1.
     """
-    pixels = np.asarray(images).reshape(len(images), -1)
-    if not len(pixels):
+    images = np.asarray(images)
+    pixels = images.reshape(len(images), math.prod(images.shape[1:]))
+    if not pixels.size:
         return np.zeros(pixels.shape, np.float32)
     sums = np.maximum(pixels.sum(axis=1, dtype=np.int64), 1)
     largest = (pixels.max(axis=1) / sums).max()
@@ -59,10 +62,12 @@ def raster_from_events(x, y, p, t_us, steps):
 
     x, y : int [n], pixel; p : int [n], polarity 0 or 1; t_us : int [n], microseconds
     Times are rounded to ms, halves to the even one. Events outside the field or at `steps` or later
-    are dropped; several events of a pixel in one ms are one pulse.
+    are dropped; several events of a pixel in one ms are one pulse. Raises ValueError for other polarities.
     Returns uint8 [steps, 2312]; the input of an event is p * 1156 + y * 34 + x.
     """
     x, y, p, t_us = (np.asarray(values).astype(np.int64) for values in (x, y, p, t_us))
+    if np.any((p != 0) & (p != 1)):
+        raise ValueError("polarities must be 0 or 1")
     ms = np.rint(t_us / 1000).astype(np.int64)
     inside = (x < SENSOR_SIZE) & (y < SENSOR_SIZE) & (x >= 0) & (y >= 0) & (ms >= 0) & (ms < steps)
     raster = np.zeros((steps, N_EVENT_INPUTS), dtype=np.uint8)

@@ -60,6 +60,9 @@ class Network:
         pre, post, sign = (np.asarray(values) for values in (self.pre, self.post, self.sign))
         if not pre.ndim == post.ndim == sign.ndim == 1 or not len(pre) == len(post) == len(sign):
             raise ValueError("pre, post and sign must be three vectors of one length")
+        for name, values in (("pre", pre), ("post", post), ("sign", sign)):
+            if len(values) and not np.all(values == values.astype(np.int8 if name == "sign" else np.int32)):
+                raise ValueError(f"{name} must hold whole numbers that fit int32 (sign: int8)")
         order = np.lexsort((pre, post))
         fields = {
             "pre": pre[order].astype(np.int32),
@@ -75,6 +78,8 @@ class Network:
     def _check(self):
         if self.n_exc < 0 or self.n_inh < 0 or self.n_inputs < 0 or self.n_liquid < 1:
             raise ValueError("a network needs at least one liquid neuron and no negative numbers of neurons")
+        if self.positions is not None and np.shape(self.positions) != (self.n_liquid, 3):
+            raise ValueError(f"positions have the shape {np.shape(self.positions)}, wanted is {(self.n_liquid, 3)}")
         if not self.n_synapses:
             return
         if self.pre.min() < 0 or self.pre.max() >= self.n_neurons:

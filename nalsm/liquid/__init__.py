@@ -57,6 +57,9 @@ class Liquid(ABC):
 
     def __init__(self, network):
         self.network = network
+        free = network.is_input
+        self._lowest = np.where(free | (network.sign < 0), -WEIGHT_BOUND, 0)  # [S]
+        self._highest = np.where(free | (network.sign > 0), WEIGHT_BOUND, 0)
 
     def initial_state(self, absolute_weight=None, weights=None):
         """Return the state before initialisation: weights, and traces and calcium of 0.
@@ -105,14 +108,17 @@ class Liquid(ABC):
             raise ValueError(f"rasters must be bool or uint8, not {rasters.dtype}")
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
-        if not isinstance(rule, Static) and len(weights) and np.abs(weights).max() > WEIGHT_BOUND:
+        if not isinstance(rule, Static) and not np.all((self._lowest <= weights) & (weights <= self._highest)):
             raise ValueError(
-                f"weights lie outside the bound of {WEIGHT_BOUND:g} that {type(rule).__name__} keeps them in"
+                f"weights lie outside the bounds that {type(rule).__name__} keeps them in: 0 to {WEIGHT_BOUND:g} with "
+                f"the network's sign, -{WEIGHT_BOUND:g} to {WEIGHT_BOUND:g} for inputs"
             )
 
         n, steps, _ = rasters.shape
-        samples = range(n) if record is True else () if record is False else record
-        places = {int(sample): place for place, sample in enumerate(samples)}
+        samples = [*range(n)] if record is True else [] if record is False else [int(sample) for sample in record]
+        places = {sample: place for place, sample in enumerate(samples)}
+        if len(places) < len(samples) or not all(0 <= sample < n for sample in places):
+            raise ValueError(f"record names samples twice, or samples outside 0..{n - 1}")
         run = Run(counts=np.zeros((n, network.n_liquid), np.uint16))
         if record is not False:
             run.spikes = np.zeros((len(places), steps, network.n_neurons), bool)
@@ -126,6 +132,14 @@ class Liquid(ABC):
             raise ValueError(
                 f"weights have the shape {np.shape(weights)}, the network has {self.network.n_synapses} synapses"
             )
+        if not np.all(np.isfinite(weights)):
+            raise ValueError("weights must be finite numbers")
+
+    def _check_state(self, state):
+        shapes = np.shape(state.traces), np.shape(state.calcium)
+        wanted = (self.network.n_neurons,), (self.network.n_liquid,)
+        if shapes != wanted:
+            raise ValueError(f"traces and calcium have the shapes {shapes}, wanted are {wanted}")
 
 
 def open_liquid(network, engine="auto", threads=None):

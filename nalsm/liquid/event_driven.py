@@ -42,6 +42,7 @@ class EventDrivenLiquid(Liquid):
     def initialise(self, rasters, state, rule, record=False):
         """Run samples one after another; see `Liquid.initialise`."""
         rasters, run, places = self._prepare(rasters, state.weights, rule, record)
+        self._check_state(state)
         numbers = rule_numbers(rule)
         traces = np.split(np.array(state.traces, f32), [self.network.n_liquid])
         liquid, inputs = (
@@ -137,11 +138,11 @@ def rule_numbers(rule):
     zero, one = f32(0), f32(1)
     if isinstance(rule, Static):
         return kernels.RuleNumbers(kernels.STATIC, zero, zero, one, zero, zero)
+    if not isinstance(rule, STDP | AstrocyteSTDP | APSTDP):
+        raise TypeError(f"{rule!r} is not a learning rule")
     rate = f32(rule.learning_rate)
     if isinstance(rule, STDP):
         return kernels.RuleNumbers(kernels.PAIRED, rate, zero, f32(rule.decay), zero, zero)
     if isinstance(rule, AstrocyteSTDP):
         return kernels.RuleNumbers(kernels.ASTROCYTE, rate, f32(rule.astrocyte_weight), f32(rule.decay), zero, zero)
-    if isinstance(rule, APSTDP):
-        return kernels.RuleNumbers(kernels.GATED, rate, zero, one, f32(rule.threshold_hz), f32(rule.range_hz))
-    raise TypeError(f"{rule!r} is not a learning rule")
+    return kernels.RuleNumbers(kernels.GATED, rate, zero, one, f32(rule.threshold_hz), f32(rule.range_hz))

@@ -23,6 +23,7 @@ import numpy as np
 from numba import njit
 
 from nalsm.liquid import neuron
+from nalsm.liquid.compiling import compiled
 from nalsm.rules import TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND, astrocyte_step, calcium_gates, calcium_leak
 
 f32 = np.float32
@@ -133,7 +134,7 @@ class Recording(NamedTuple):
 # ---- input spikes ---------------------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def schedule_input_spikes(raster):
     """Turn a raster (uint8 [T, n_inputs], contiguous) into the spikes of the input neurons.
 
@@ -141,7 +142,7 @@ def schedule_input_spikes(raster):
     the first step it can; pulses that arrive before that are part of the same spike.
     """
     steps, n_inputs = raster.shape
-    capacity = steps * ((n_inputs + 2) // 3) + n_inputs
+    capacity = n_inputs * (steps // MIN_INTERVAL + 1)
     due = np.empty(capacity, dtype=np.uint32)
     source = np.empty(capacity, dtype=np.uint32)
     last = np.full(n_inputs, -MIN_INTERVAL, dtype=np.int32)  # last spike, or the one already due
@@ -173,7 +174,7 @@ def schedule_input_spikes(raster):
     return InputSpikes(start, neurons)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def number_active(spikes, n_inputs):
     """Number the inputs that spike at all; return (spikes in these numbers, active: uint32)."""
     number = np.zeros(n_inputs, dtype=np.uint32)
@@ -185,7 +186,7 @@ def number_active(spikes, n_inputs):
     return InputSpikes(spikes.start, number[spikes.neurons]), active
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def keep_active(projection, active):
     """Return the part of a projection whose pre-synaptic neurons are `active` (uint32, ascending).
 
@@ -214,7 +215,7 @@ def keep_active(projection, active):
     return Projection(out_start, post, in_start, in_place, in_pre)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def gather_rows(projection, active, values):
     """Return what `values` ([S]) holds for the rows of `active`, one row behind the other."""
     size = 0
@@ -229,7 +230,7 @@ def gather_rows(projection, active, values):
     return rows
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def scatter_rows(projection, active, rows, values):
     """Put `rows`, as `gather_rows` made them, back into `values`."""
     n = 0
@@ -436,7 +437,7 @@ def _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking):
         neurons.exc_slope[i] = neurons.inh_slope[i] = ZERO
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, recording):
     """Run one sample, T steps from a fresh state of potentials, kernels and astrocyte.
 
@@ -488,7 +489,7 @@ def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, reco
         bias *= rule.decay
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def initialise_samples(wiring, liquid, inputs, rasters, calcium, rule, counts, recording):
     """Run samples one after another, in place; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
@@ -496,7 +497,7 @@ def initialise_samples(wiring, liquid, inputs, rasters, calcium, rule, counts, r
         run_sample(wiring, liquid, inputs, spikes, calcium, rule, counts[sample], recording)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def present_sample(wiring, liquid_weights, input_weights, raster, rule, counts, recording):
     """Run one sample on its own copy of the weights.
 
@@ -512,7 +513,7 @@ def present_sample(wiring, liquid_weights, input_weights, raster, rule, counts, 
     return liquid.weights, inputs.weights, active
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def present_samples(wiring, liquid_weights, input_weights, rasters, rule, counts, recording):
     """Run samples, each by itself; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):

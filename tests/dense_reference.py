@@ -1,0 +1,146 @@
+"""The liquid a second time, slow and plain: what the engines are tested against.
+
+Written from the model's description alone, as dense [post, pre] matrices and nine numbered actions a
+step. It shares no code and no constant with the engines; of `nalsm.rules` it reads the parameters.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
+
+f32 = np.float32
+
+
+class DenseLiquid:
+    """A network of R liquid and I input neurons; N = R + I.
+
+    After a run, `closest` is how near the liquid ever came to the border of a decision (a potential to
+    the threshold, calcium to the edge of a gate). Where it is within rounding, another order of
+    summation may decide otherwise, and nothing can be concluded from a difference.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.n_liquid, self.n_neurons = network.n_liquid, network.n_neurons
+        number = np.arange(self.n_neurons)
+        self.inhibitory = (number >= network.n_exc) & (number < self.n_liquid)
+        self.input = number >= self.n_liquid
+        self.low = np.where(self.inhibitory | self.input, f32(-3), f32(0))  # bounds by pre-synaptic neuron
+        self.high = np.where(self.inhibitory, f32(0), f32(3))
+        self.exists = np.zeros((self.n_liquid, self.n_neurons), bool)
+        self.exists[network.post, network.pre] = True
+        self.closest = np.inf
+
+    def present(self, rasters, weights, rule):
+        """Run every sample from the same weights; returns counts, spikes, weights, astrocyte."""
+        results = [self._run_sample(raster, self._fresh(weights), rule) for raster in rasters]
+        return self._stack(results)
+
+    def initialise(self, rasters, weights, traces, calcium, rule):
+        """Run samples one after another; returns what `present` does, and traces and calcium at the end."""
+        state = self._fresh(weights)
+        state.trace, state.calcium = traces.copy(), calcium.copy()
+        results = []
+        for raster in rasters:
+            fresh = self._fresh(weights)
+            fresh.weights, fresh.trace, fresh.calcium = state.weights, state.trace, state.calcium
+            state = fresh
+            results.append(self._run_sample(raster, state, rule))
+        run = self._stack(results)
+        run.traces, run.calcium = state.trace, state.calcium
+        return run
+
+    def _fresh(self, weights):
+        dense = np.zeros((self.n_liquid, self.n_neurons), f32)
+        dense[self.network.post, self.network.pre] = weights
+        zeros = np.zeros(self.n_neurons, f32)
+        return SimpleNamespace(
+            weights=dense,
+            potential=zeros,
+            refractory=zeros,
+            kernel=zeros,
+            trace=zeros,
+            calcium=zeros[: self.n_liquid],
+        )
+
+    def _run_sample(self, raster, state, rule):
+        state.eta = state.depression = state.bias = f32(getattr(rule, "learning_rate", 0))
+        state.astrocyte_weight = f32(getattr(rule, "astrocyte_weight", 0))
+        steps = [self.step(state, np.asarray(pulses) != 0, rule) for pulses in raster]
+        spikes = np.array([spikes for spikes, _ in steps]).reshape(len(raster), self.n_neurons)
+        return SimpleNamespace(
+            counts=spikes[:, : self.n_liquid].sum(axis=0),
+            spikes=spikes,
+            weights=state.weights[self.network.post, self.network.pre],
+            astrocyte=np.array([depression for _, depression in steps], f32),
+            potential=state.potential[: self.n_liquid],
+        )
+
+    @staticmethod
+    def _stack(results):
+        names = ("counts", "spikes", "weights", "astrocyte", "potential")
+        return SimpleNamespace(**{name: np.array([getattr(r, name) for r in results]) for name in names})
+
+    def step(self, state, pulses, rule):
+        """Go on by 1 ms; returns (spikes, A before its decay)."""
+        r = self.n_liquid
+        # 1. Spikes
+        able = state.refractory <= 0
+        spikes = able & (state.potential >= 20)
+        self._watch(state.potential[:r][able[:r]], [20])
+        # 2. Reset; calcium
+        state.potential = np.where(spikes, f32(0), state.potential)
+        if isinstance(rule, APSTDP):
+            state.calcium = state.calcium - state.calcium / f32(1000) + spikes[:r]
+        # 3. Kernel
+        state.kernel = np.where(spikes, f32(1), state.kernel)
+        # 4. Potential
+        drive = np.concatenate([state.weights @ state.kernel, f32(100) * pulses])
+        state.potential = state.potential + drive - state.potential / f32(64)
+        # 5. Kernel decay
+        state.kernel = state.kernel * f32(np.exp(-1))
+        # 6. Refractory
+        state.refractory = np.where(spikes, f32(2), state.refractory - f32(1))
+        # 7. Plasticity
+        if not isinstance(rule, Static):
+            change = self._change(state, spikes, rule)
+            state.weights = np.where(self.exists, np.clip(state.weights + change, self.low, self.high), f32(0))
+        # 8. Trace
+        state.trace = f32(0.9047744744744745) * (state.trace + f32(0.1) * spikes)
+        # 9. Astrocyte, then the decays
+        if isinstance(rule, AstrocyteSTDP):
+            difference = f32(np.count_nonzero(spikes[:r])) - f32(np.count_nonzero(spikes[r:]))
+            goal = state.astrocyte_weight * difference + state.bias
+            state.depression = state.depression + (goal - state.depression) / f32(100)
+        depression = state.depression
+        if isinstance(rule, STDP | AstrocyteSTDP):
+            decay = f32(rule.decay)
+            state.eta, state.depression = state.eta * decay, state.depression * decay
+            state.astrocyte_weight, state.bias = state.astrocyte_weight * decay, state.bias * decay
+        return spikes, depression
+
+    def _change(self, state, spikes, rule):
+        """Both terms of every pair of neurons, [R, N]."""
+        post, pre = spikes[: self.n_liquid, None], spikes[None, :]
+        x_post, x_pre = state.trace[: self.n_liquid, None], state.trace[None, :]
+        on_post = post * np.where(self.inhibitory, -state.depression * x_pre, state.eta * x_pre)
+        on_pre = pre * np.where(self.inhibitory, state.eta * x_post, -state.depression * x_post)
+        if isinstance(rule, APSTDP):
+            theta, width = f32(rule.threshold_hz), f32(rule.range_hz)
+            calcium = state.calcium[:, None]
+            asked = ((on_post != 0) | (on_pre != 0)).any(axis=1)  # elsewhere the gates do not matter
+            self._watch(state.calcium[asked], [theta - width, theta, theta + width])
+            only_positive = (theta < calcium) & (calcium < theta + width)
+            only_negative = (theta - width < calcium) & (calcium < theta)
+
+            def gated(term):
+                return np.where(only_positive & (term > 0) | only_negative & (term < 0), term, f32(0))
+
+            on_post, on_pre = gated(on_post), gated(on_pre)
+        return on_post + on_pre
+
+    def _watch(self, values, borders):
+        for border in borders:
+            self.closest = min(self.closest, np.abs(values - f32(border)).min(initial=np.inf))
