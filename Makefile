@@ -1,6 +1,7 @@
 # make quickstart   install, make network 1, train NALSM on MNIST with reduced counts
 # make test         install what the tests need and run them
 # make lint         style and formatting
+# make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
 # make bench        print the table of speeds (takes a few minutes; leave the machine alone meanwhile)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 RESULT := train_data/ver_1/FILE_L_VAL_ACC_L.files
 WORKERS ?= 2
 
-.PHONY: quickstart test lint bench install clean
+.PHONY: quickstart nmnist test lint bench install clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -30,6 +31,10 @@ quickstart: $(VENV)/installed
 	else \
 	  $(BIN)/python runners/NALSM_RUN_MAIN_SIM_MNIST.py $$(cat quickstart/flags.txt) < quickstart/training.txt; \
 	fi
+
+nmnist: $(VENV)/installed
+	$(BIN)/python -m nalsm.datasets download-nmnist
+	$(BIN)/python -m nalsm.datasets pack-nmnist
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS)
