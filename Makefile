@@ -16,6 +16,7 @@ WORKERS ?= 2
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml
+	@echo "installing into $(VENV): TensorFlow and the rest, about 2.5 GB, a minute or more"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
@@ -25,7 +26,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 quickstart: $(VENV)/installed
-	@test -e networks/Network_1.h5 || $(BIN)/python runners/generate_spatial_network.py < quickstart/network.txt
+	@test -e networks/Network_1.h5 || $(BIN)/python runners/generate_spatial_network.py --seed 1 < quickstart/network.txt
 	@if test -e $(RESULT); then \
 	  echo "the quickstart has been run: its results lie in train_data/ver_1 (remove that folder to run it again)"; \
 	else \
