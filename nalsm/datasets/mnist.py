@@ -22,17 +22,17 @@ def find(data_dir):
 def load(path) -> Dataset:
     """Read the data set; raises DamagedFile where it is not the complete MNIST."""
     arrays = read(path)
+    for name, shape in _SHAPES.items():
+        if arrays[name].shape != shape or arrays[name].dtype != np.uint8:
+            raise DamagedFile(f"MNIST: {name} in {path} is not what it should be; restore it with git checkout")
     return image_dataset("MNIST", arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"])
 
 
 def read(path):
-    """Return x_train, y_train, x_test and y_test by name, uint8; raises as `load` does."""
+    """Return x_train, y_train, x_test and y_test by name, uint8; raises DamagedFile where they are not there."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _SHAPES}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DamagedFile(f"MNIST: {path} is damaged ({error}); restore it with git checkout") from None
-    for name, shape in _SHAPES.items():
-        if arrays[name].shape != shape or arrays[name].dtype != np.uint8:
-            raise DamagedFile(f"MNIST: {name} in {path} is not what it should be; restore it with git checkout")
     return arrays

@@ -336,7 +336,11 @@ def mnist_arrays(data_dir):
     """Return x_train, y_train, x_test and y_test of mnist.npz by name (uint8); raises as MNIST's own `load`."""
     from nalsm.datasets import mnist
 
-    return mnist.read(mnist.find(Path(data_dir)))
+    path = mnist.find(Path(data_dir))
+    arrays = mnist.read(path)
+    if tuple(map(len, arrays.values())) != (SIZES[0],) * 2 + (SIZES[1],) * 2:
+        raise DamagedFile(f"MNIST: {path} is not complete; restore it with git checkout")
+    return arrays
 
 
 # ---- getting it -----------------------------------------------------------------------------------
