@@ -4,46 +4,96 @@ While one cycle trains, the readout of the cycle before is evaluated beside it.
 """
 
 import os
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
+from nalsm.ahead import ahead
+from nalsm.errors import MachineError
 from nalsm.readout import CountBlock, Readout, count_correct
 from nalsm.run_folder import SPLITS
+from nalsm.tensorflow_setup import tensorflow
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
-MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill; what is beyond is read in every cycle
+MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill unless the settings say how much
 _ACCURACIES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
 
 
 class CountBlocks:
-    """The counts of one split, block by block, in order; kept in memory while they fit the budget."""
+    """The counts of one split, block by block, in order.
 
-    def __init__(self, run, split, budget):
-        self._run, self._split, self._budget = run, split, budget
-        n_batches = run.settings.sizes[split] // run.settings.batch_size
-        step = run.settings.batches_per_block
-        self._blocks = [range(first, min(first + step, n_batches)) for first in range(0, n_batches, step)]
-        self._kept = {}
+    Blocks stay in memory while they fit the budget (bytes). The others lie uncompressed in a temporary
+    file without a name, which is gone with the process, and are read ahead of their use.
+    """
+
+    def __init__(self, blocks, budget, folder):
+        self._blocks = []
+        self._spill = None
         self.nbytes_kept = 0
-        self.n_samples = run.settings.sizes[split]
+        self.n_samples = 0
+        for block in blocks:
+            self.n_samples += block.n_samples
+            if self.nbytes_kept + block.nbytes <= budget:
+                self.nbytes_kept += block.nbytes
+                self._blocks.append(block)
+            else:
+                self._spill = self._spill or tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as the blocks are
+                self._blocks.append(_Spilled.write(self._spill, block))
 
     def __iter__(self):
-        for place, batches in enumerate(self._blocks):
-            yield self._kept.get(place) or self._load(place, batches)
+        if self._spill is None:
+            return iter(self._blocks)
+        return (block for _, block in ahead(self._fetch, self._blocks))
 
-    def _load(self, place, batches):
-        folder = self._run.folder
-        arrays = [folder.read(folder.counts(self._split, batch))[0] for batch in batches]
-        block = CountBlock.pack(
+    def _fetch(self, block):
+        return block.read(self._spill) if isinstance(block, _Spilled) else block
+
+
+@dataclass(frozen=True)
+class _Spilled:
+    """A CountBlock whose counts lie in a file from `offset` on."""
+
+    offset: int
+    shape: tuple
+    dtype: np.dtype
+    factors: object
+    labels: object
+
+    @classmethod
+    def write(cls, file, block):
+        counts = block.counts.numpy()
+        offset = file.seek(0, os.SEEK_END)
+        image = memoryview(counts).cast("B")
+        while image:
+            image = image[file.write(image) :]
+        return cls(offset, counts.shape, counts.dtype, block.factors, block.labels)
+
+    def read(self, file):
+        counts = np.empty(self.shape, self.dtype)
+        image = memoryview(counts).cast("B")
+        offset = self.offset
+        while image:
+            n = os.preadv(file.fileno(), [image], offset)
+            if n == 0:
+                raise MachineError("the temporary file of the counts has become shorter; start again")
+            image, offset = image[n:], offset + n
+        return CountBlock(tensorflow().constant(counts), self.factors, self.labels)
+
+
+def _read_blocks(run, split):
+    """Yield the counts of a split from its files, BATCHS_PER_BLOCK of them at a time."""
+    folder = run.folder
+    n_batches = run.settings.sizes[split] // run.settings.batch_size
+    for first in range(0, n_batches, run.settings.batches_per_block):
+        batches = range(first, min(first + run.settings.batches_per_block, n_batches))
+        arrays = [folder.read(folder.counts(split, batch))[0] for batch in batches]
+        yield CountBlock.pack(
             np.stack([a["olc_S_AGG_RES"] for a in arrays]),
             np.stack([a["scalar_labels_in_batch_arr"] for a in arrays]),
         )
-        if self.nbytes_kept + block.nbytes <= self._budget:
-            self._kept[place] = block
-            self.nbytes_kept += block.nbytes
-        return block
 
 
 class History:
@@ -159,14 +209,14 @@ def train_readout(run):
 
 
 def _open_blocks(run):
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    budget = memory * MEMORY_SHARE
+    budget = run.settings.memory_budget
+    if budget is None:
+        budget = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE / 1e9
+    left = budget * 1e9
     blocks = {}
     for split in SPLITS:
-        blocks[split] = CountBlocks(run, split, budget)
-        for _ in blocks[split]:
-            pass  # reads and checks every file once, before the cycles begin
-        budget -= blocks[split].nbytes_kept
+        blocks[split] = CountBlocks(_read_blocks(run, split), left, run.folder.path)
+        left -= blocks[split].nbytes_kept
     return blocks
 
 

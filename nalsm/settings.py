@@ -40,6 +40,7 @@ class Settings:
     networks_dir: Path
     output_dir: Path
     keep_weights_every: int
+    memory_budget: float | None
     overwrite: bool
     quiet: bool
 
@@ -132,9 +133,13 @@ def questions_for(model, dataset, root):
         Question("threads", None, int, "samples at the same time; 0: one for each core", 0, 1024, 0),
         *folder_questions("data", "networks", "output"),
         Question("keep_weights_every", None, int, "keep the readout of every N-th cycle; 0: of none", 0, 10**7, 0),
+        Question(
+            "memory_budget", None, float, "GB of memory for counts in the readout, more are read from disk in every "
+            "cycle; a third of the machine's if not given", 0, 1e6,
+        ),
         Question("overwrite", None, bool, "delete what the version folder holds"),
         Question("quiet", None, bool, "print the result and errors only"),
-    ]
+    ]  # fmt: skip
     return [*common, *own, *settings]
 
 

@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 
+from nalsm.ahead import ahead
 from nalsm.errors import UserError
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
@@ -280,19 +281,6 @@ def recorded_samples(batch, batch_size):
         return []
     places = (round(batch_size * n / RECORDED_SAMPLES) for n in range(RECORDED_SAMPLES))
     return sorted({place for place in places if place < batch_size})
-
-
-def ahead(make, items):
-    """Yield (item, make(item)), the next one being made in a thread meanwhile."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for item in items:
-            following = item, pool.submit(make, item)
-            if waiting:
-                yield waiting[0], waiting[1].result()
-            waiting = following
-        if waiting:
-            yield waiting[0], waiting[1].result()
 
 
 def peak_memory_bytes():

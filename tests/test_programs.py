@@ -177,7 +177,8 @@ def test_help_lists_every_flag(place):
     assert done.returncode == 0
     flags = """--gpu --version --net-num-var --batch-size --batchs-per-block --astro-w-scaling --train-samples
         --valid-samples --test-samples --init-samples --init-ms --sample-ms --cycles --seed --engine --threads
-        --data-dir --networks-dir --output-dir --keep-weights-every --overwrite --quiet"""
+        --data-dir --networks-dir --output-dir --keep-weights-every --memory-budget
+        --overwrite --quiet"""
     for flag in flags.split():
         assert flag in done.stdout
 

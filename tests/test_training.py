@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from nalsm import readout_training, training
+from nalsm import training
+from nalsm.ahead import ahead
 from nalsm.files import read_arrays
 from nalsm.network import Network
 from nalsm.run_folder import SPLITS
 from nalsm.settings import Settings
-from nalsm.training import TrainingRun, ahead, recorded_samples, snapshot_samples
+from nalsm.training import TrainingRun, recorded_samples, snapshot_samples
 
 
 def settings(place, **changes):
@@ -20,7 +21,8 @@ def settings(place, **changes):
         "batches_per_block": 2, "knobs": {"astrocyte_weight": 0.015}, "train_samples": 100, "valid_samples": 50,
         "test_samples": 50, "init_samples": 30, "init_ms": 20, "sample_ms": 60, "cycles": 8, "seed": 5,
         "engine": "event", "threads": 1, "data_dir": ROOT / "datasets", "networks_dir": place / "networks",
-        "output_dir": place / "train_data", "keep_weights_every": 0, "overwrite": False, "quiet": True,
+        "output_dir": place / "train_data", "keep_weights_every": 0, "memory_budget": None,
+        "overwrite": False, "quiet": True,
     }  # fmt: skip
     return Settings(**{**values, **changes})
 
@@ -127,13 +129,12 @@ def test_ahead_keeps_order_and_is_one_ahead():
         list(ahead(fail, range(3)))
 
 
-def test_counts_beyond_the_memory_budget_are_streamed(place, monkeypatch):
-    """The same results, with nothing kept in memory and blocks of any size."""
+def test_counts_beyond_the_memory_budget_are_streamed(place):
+    """The same results, with nothing or a part of the counts kept in memory, and blocks of any size."""
     _, expected = complete(place, version=1)
     files = [read_arrays(place / "train_data" / "ver_1" / "W_b_by_ITER.evaldata")[0]]
-    for version, share, block in ((2, 0.0, 2), (3, 1e-12, 4), (4, 1.0, 1)):
-        monkeypatch.setattr(readout_training, "MEMORY_SHARE", share)
-        _, result = complete(place, version=version, batches_per_block=block)
+    for version, budget, block in ((2, 0.0, 2), (3, 5e-6, 1), (4, 1.0, 4)):
+        _, result = complete(place, version=version, batches_per_block=block, memory_budget=budget)
         assert result == expected
         files.append(read_arrays(place / "train_data" / f"ver_{version}" / "W_b_by_ITER.evaldata")[0])
     for other in files[1:]:
