@@ -180,10 +180,12 @@ class RunFolder:
                 f"VERSION: {self.path} holds another run ({key} {old.get(key)} there, {new.get(key)} here{more}); "
                 "choose another VERSION or give --overwrite"
             )
+        self.require_unfinished()
+
+    def require_unfinished(self):
+        """Raise UserError where the folder holds a finished run: those are never touched."""
         if self.accuracies.exists() and self.readout_weights.exists() and not self.readout_checkpoint.exists():
-            raise UserError(
-                f"VERSION: {self.path} holds this run, finished; choose another VERSION or give --overwrite"
-            )
+            raise UserError(f"VERSION: {self.path} holds a finished run; choose another VERSION or give --overwrite")
 
     def require_space(self, n_bytes):
         """Raise UserError unless the disk has room for so much more."""

@@ -10,6 +10,7 @@ from nalsm.models import MODELS
 from nalsm.network import network_path
 from nalsm.questions import Question
 from nalsm.random_streams import SEED_LIMIT
+from nalsm.run_folder import RunFolder
 
 HIGHEST_NUMBER = 999_999  # of versions and networks
 
@@ -72,6 +73,10 @@ def questions_for(model, dataset, root):
     source = DATA_SOURCES[dataset]
     n_train, n_valid, n_test = source.sizes
 
+    def check_version(value, answers):
+        if not answers["overwrite"]:
+            RunFolder(_folder(answers["output_dir"], root / "train_data"), value).require_unfinished()
+
     def check_batch_size(value, answers):
         sizes = [answers["train_samples"], answers["valid_samples"], answers["test_samples"]]
         if any(size % value for size in sizes):
@@ -98,7 +103,10 @@ def questions_for(model, dataset, root):
 
     common = [
         Question("gpu", "GPU? ", int, "index of the GPU, -1 for the CPU", low=-1),
-        Question("version", "VERSION? [int]: ", int, "number of the run, names its folder", 0, HIGHEST_NUMBER),
+        Question(
+            "version", "VERSION? [int]: ", int, "number of the run, names its folder", 0, HIGHEST_NUMBER,
+            check=check_version,
+        ),
         Question(
             "network_number", "NET_NUM_VAR? [int]: ", int, "number of the network", 0, HIGHEST_NUMBER,
             flags=("--net-num-var",), check=check_network,

@@ -223,9 +223,17 @@ def test_taken_version_folders(place):
     assert run(command(place)).returncode == 0
     folder = place / "train_data" / "ver_7"
     before = folder_contents(folder)
-    assert_one_line_error(run(command(place)), 2, "VERSION", "finished", "--overwrite")
+    for answers in (ANSWERS, (*ANSWERS[:-1], "0.02")):
+        done = run(command(place), answers)
+        assert_one_line_error(done, 2, "VERSION", "finished", "--overwrite")
+        assert "NET_NUM_VAR? " not in done.stdout  # at once
+    assert folder_contents(folder) == before
+
+    result = folder / "FILE_L_VAL_ACC_L.files"
+    result.rename(place / "result")  # an unfinished run
     assert_one_line_error(run(command(place), (*ANSWERS[:-1], "0.02")), 2, "VERSION", "knob_astrocyte_weight", "0.02")
     assert_one_line_error(run(command(place, "--seed=6")), 2, "VERSION", "seed 5 there, 6 here")
+    (place / "result").rename(result)
     assert folder_contents(folder) == before
 
     done = run(command(place, "--overwrite", "--seed=6"))

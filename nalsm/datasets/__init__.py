@@ -1,8 +1,7 @@
 """The data sets: each ends in one `Dataset` of three splits that turn samples into rasters."""
 
-from collections.abc import Callable
+import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -73,62 +72,36 @@ class DataSource:
 
     network_kind : the answer to generate_spatial_network.py that makes networks for it
     sizes : samples of the train, valid and test split
-    find : data folder -> path of the data; raises UserError that says where it looked and what to do
-    load : path -> Dataset
+    module : in nalsm.datasets; imported when it is needed
     """
 
     name: str
     network_kind: str
-    n_inputs: int
     sizes: tuple[int, int, int]
-    find: Callable[[Path], Path]
-    load: Callable[[Path], Dataset]
+    module: str
 
+    @property
+    def n_inputs(self):
+        return NETWORK_INPUTS[self.network_kind]
 
-def _mnist():
-    from nalsm.datasets import mnist
+    def find(self, data_dir):
+        """Return the path of the data; raises UserError that says where it looked and what to do."""
+        return self._module().find(data_dir)
 
-    return mnist
+    def load(self, path):
+        """Return the Dataset that lies at a path `find` returned; raises DamagedFile."""
+        return self._module().load(path)
 
+    def _module(self):
+        return importlib.import_module(f"nalsm.datasets.{self.module}")
 
-def _fashion_mnist():
-    from nalsm.datasets import fashion_mnist
-
-    return fashion_mnist
-
-
-def _nmnist():
-    from nalsm.datasets import nmnist
-
-    return nmnist
-
-
-DATA_SOURCES = {
-    "MNIST": DataSource(
-        "MNIST",
-        network_kind="M",
-        n_inputs=784,
-        sizes=(50_000, 10_000, 10_000),
-        find=lambda folder: _mnist().find(folder),
-        load=lambda path: _mnist().load(path),
-    ),
-    "Fashion-MNIST": DataSource(
-        "Fashion-MNIST",
-        network_kind="M",
-        n_inputs=784,
-        sizes=(50_000, 10_000, 10_000),
-        find=lambda folder: _fashion_mnist().find(folder),
-        load=lambda path: _fashion_mnist().load(path),
-    ),
-    "N-MNIST": DataSource(
-        "N-MNIST",
-        network_kind="N",
-        n_inputs=2312,
-        sizes=(50_000, 10_000, 10_000),
-        find=lambda folder: _nmnist().find(folder),
-        load=lambda path: _nmnist().load(path),
-    ),
-}
 
 # Inputs of a network by the answer to WHICH_DATASET_TO_GENERATE_NETWORK_FOR?
 NETWORK_INPUTS = {"M": 784, "N": 2312}
+
+_SIZES = (50_000, 10_000, 10_000)
+DATA_SOURCES = {
+    "MNIST": DataSource("MNIST", "M", _SIZES, "mnist"),
+    "Fashion-MNIST": DataSource("Fashion-MNIST", "M", _SIZES, "fashion_mnist"),
+    "N-MNIST": DataSource("N-MNIST", "N", _SIZES, "nmnist"),
+}
