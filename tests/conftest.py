@@ -47,6 +47,13 @@ def command(place, *flags, program="NALSM_RUN_MAIN_SIM_MNIST.py", small=SMALL):
     return [sys.executable, str(RUNNERS / program), *small, *folders, *flags]
 
 
+def changed(arguments, code):
+    """The same command line, with `code` run in its process before the program."""
+    program, script, *flags = arguments
+    code += f"\nimport runpy, sys\nsys.argv = {[script, *flags]!r}\nsys.path.insert(0, {str(RUNNERS)!r})\n"
+    return [program, "-c", code + "runpy.run_path(sys.argv[0], run_name='__main__')"]
+
+
 def run(arguments, answers=ANSWERS, cwd=None, **options):
     """Run a program with piped answers; return the completed process (text)."""
     lines = answers if isinstance(answers, str) else "".join(f"{answer}\n" for answer in answers)

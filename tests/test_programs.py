@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pexpect
 import pytest
-from conftest import ANSWERS, ROOT, RUNNERS, assert_one_line_error, command, environment, folder_contents, run
+from conftest import ANSWERS, ROOT, RUNNERS, assert_one_line_error, changed, command, environment, folder_contents, run
 
 from nalsm.datasets import DATA_SOURCES
 from nalsm.files import read_arrays
@@ -185,17 +185,13 @@ def test_help_lists_every_flag(place):
 
 def test_nothing_heavy_before_the_questions(place):
     """The first question must not wait for the libraries that do the work."""
-    code = (
-        "import runpy, sys\n"
-        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print([m for m in ('tensorflow', 'numba', 'tonic', 'scipy', 'h5py') if m in sys.modules])"
-    )
-    program, script, *flags = command(place)
-    done = subprocess.run(
-        [program, "-c", f"import sys; sys.argv = {[script, *flags]!r}\n{code}"],
-        input="x\n", capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    code = """
+import atexit, sys
+heavy = ("tensorflow", "numba", "tonic", "scipy", "h5py")
+atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
+"""
+    done = run(changed(command(place), code), ["x"])
+    assert_one_line_error(done, 2, "GPU")
     assert done.stdout.splitlines()[-1] == "[]", done
 
 
@@ -249,13 +245,11 @@ def test_taken_version_folders(place):
 
 def test_no_room_on_the_disk(place):
     """The size a run needs is looked at before anything is written."""
-    code = (
-        "import runpy, shutil, sys, collections\n"
-        "shutil.disk_usage = lambda p: collections.namedtuple('U', 'total used free')(10**9, 10**9, 1000)\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    program, script, *flags = command(place)
-    done = run([program, "-c", f"import sys; sys.argv = {[script, *flags]!r}\n{code}"])
+    code = """
+import collections, shutil
+shutil.disk_usage = lambda path: collections.namedtuple("Usage", "total used free")(10**9, 10**9, 1000)
+"""
+    done = run(changed(command(place), code))
     assert_one_line_error(done, 2, "MB", "--output-dir")
     assert not (place / "train_data").exists()
 
