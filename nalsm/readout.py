@@ -46,6 +46,13 @@ def sample_factors(counts):
     return factors.astype(np.float32)
 
 
+def cpu_tensor(array):
+    """Return an array as a tensor in main memory: the readout is computed on the CPU, GPU or not."""
+    tf = tensorflow()
+    with tf.device("/CPU:0"):
+        return tf.constant(array)
+
+
 @dataclass(frozen=True)
 class CountBlock:
     """Batches of counts, ready for the readout; tensors on the CPU.
@@ -60,11 +67,12 @@ class CountBlock:
     @classmethod
     def pack(cls, counts, labels):
         """Pack counts ([batches, B, R], integers) as narrow as they allow, with labels ([batches, B])."""
-        tf = tensorflow()
         counts = np.asarray(counts)
         narrow = np.uint8 if counts.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
         factors = np.stack([sample_factors(batch) for batch in counts])
-        return cls(tf.constant(counts.astype(narrow)), tf.constant(factors), tf.constant(np.asarray(labels), tf.int32))
+        return cls(
+            cpu_tensor(counts.astype(narrow)), cpu_tensor(factors), cpu_tensor(np.asarray(labels).astype(np.int32))
+        )
 
     @property
     def n_samples(self):
@@ -82,10 +90,8 @@ class Readout:
     """
 
     def __init__(self, n_liquid, n_classes=N_CLASSES):
-        tf = tensorflow()
-        with tf.device("/CPU:0"):
-            shapes = {"weights": (n_classes, n_liquid), "biases": (n_classes,)}
-            self._state = tuple(tf.zeros(shapes[name.split("_")[0]]) for name in _STATE)
+        shapes = {"weights": (n_classes, n_liquid), "biases": (n_classes,)}
+        self.restore({name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE})
 
     @property
     def weights(self):
@@ -119,8 +125,7 @@ class Readout:
 
     def restore(self, state):
         """Go on from what `state` returned."""
-        tf = tensorflow()
-        self._state = tuple(tf.constant(state[name]) for name in _STATE)
+        self._state = tuple(cpu_tensor(state[name]) for name in _STATE)
 
 
 def count_correct(parameters, block):

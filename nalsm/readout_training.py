@@ -13,9 +13,8 @@ import numpy as np
 
 from nalsm.ahead import ahead
 from nalsm.errors import MachineError
-from nalsm.readout import CountBlock, Readout, count_correct
+from nalsm.readout import CountBlock, Readout, count_correct, cpu_tensor
 from nalsm.run_folder import SPLITS
-from nalsm.tensorflow_setup import tensorflow
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill unless the settings say how much
@@ -80,7 +79,7 @@ class _Spilled:
             if n == 0:
                 raise MachineError("the temporary file of the counts has become shorter; start again")
             image, offset = image[n:], offset + n
-        return CountBlock(tensorflow().constant(counts), self.factors, self.labels)
+        return CountBlock(cpu_tensor(counts), self.factors, self.labels)
 
 
 def _read_blocks(run, split):

@@ -18,9 +18,6 @@ def tensorflow():
         # one, and the work is shared between operations.
         with contextlib.suppress(RuntimeError):  # a notebook may have started TensorFlow already
             tf.config.threading.set_intra_op_parallelism_threads(1)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            with contextlib.suppress(RuntimeError):
-                tf.config.experimental.set_memory_growth(gpu, True)
     return tf
 
 
