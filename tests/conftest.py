@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,16 +30,36 @@ ANSWERS = (
 )  # GPU, VERSION, NET_NUM_VAR, BATCH_SIZE, BATCHS_PER_BLOCK, ASTRO_W_SCALING
 
 
-@pytest.fixture
-def place(tmp_path):
-    """A folder with network 1 (MNIST) and network 2 (N-MNIST), and room for results."""
-    networks = tmp_path / "networks"
+def place_with_networks(folder):
+    """Put network 1 (MNIST) and network 2 (N-MNIST) into a folder, and return it."""
+    networks = folder / "networks"
     networks.mkdir()
     for number, n_inputs in ((1, 784), (2, 2312)):
         network = Network.generate((4, 4, 4), n_inputs, seed=number)
         network.save(network_path(networks, number))
         log_path(networks, number).write_text(network.describe())
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with networks, and room for results."""
+    return place_with_networks(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory):
+    place = place_with_networks(tmp_path_factory.mktemp("finished"))
+    done = run(command(place))
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture
+def finished_place(_finished, tmp_path):
+    """A folder of one's own with networks and the finished run of `command(place)`."""
+    shutil.copytree(_finished, tmp_path / "own")
+    return tmp_path / "own"
 
 
 def command(place, *flags, program="NALSM_RUN_MAIN_SIM_MNIST.py", small=SMALL):

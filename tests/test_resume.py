@@ -1,13 +1,23 @@
 """A run that is killed, stopped, out of disk or damaged goes on with the same answers and ends with the same bits."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from conftest import ANSWERS, assert_one_line_error, changed, command, environment, folder_contents, run
+from conftest import (
+    ANSWERS,
+    assert_one_line_error,
+    changed,
+    command,
+    environment,
+    folder_contents,
+    place_with_networks,
+    run,
+)
 
 # The real program with checkpoints at every chance, and small chunks of initialisation.
 FREQUENT = """
@@ -16,7 +26,7 @@ nalsm.training.SECONDS_BETWEEN_CHECKPOINTS = nalsm.readout_training.SECONDS_BETW
 nalsm.training.SNAPSHOTS_AT_A_TIME = 4
 """
 # Enough work in each stage to be caught in the middle of it.
-SLOWER = ("--init-samples=4000", "--init-ms=60", "--cycles=2000", "--sample-ms=200")
+SLOWER = ("--init-samples=1600", "--init-ms=60", "--cycles=600", "--sample-ms=200")
 
 
 def start(place, *flags):
@@ -45,9 +55,7 @@ def stop_when(child, condition, number, seconds=120):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Contents of the folder of a run that was never interrupted."""
-    from conftest import place as fixture
-
-    place = fixture.__wrapped__(tmp_path_factory.mktemp("uninterrupted"))
+    place = place_with_networks(tmp_path_factory.mktemp("uninterrupted"))
     done = run(command(place, *SLOWER))
     assert done.returncode == 0, done.stderr
     return folder_contents(place / "train_data" / "ver_7")
@@ -121,24 +129,22 @@ def test_second_process_is_refused(place):
     assert run(command(place, *SLOWER, "--overwrite")).returncode == 0
 
 
-def test_full_disk(place):
+def test_full_disk(finished_place):
     """Files that cannot grow: one line, exit code 1, whole files only; with room again, the same bits."""
-    folder = place / "train_data" / "ver_7"
-    reference = run([*command(place), f"--output-dir={place}/reference"])
-    assert reference.returncode == 0, reference.stderr
+    place, folder = finished_place, finished_place / "train_data" / "ver_7"
+    reference = folder_contents(folder)
+    shutil.rmtree(folder)
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
     done = run(changed(command(place), limit))
     assert_one_line_error(done, 1, "File too large", str(folder))
     assert not list(folder.glob(".*.part"))
     assert run(command(place)).returncode == 0
-    assert folder_contents(folder) == folder_contents(place / "reference" / "ver_7")
+    assert folder_contents(folder) == reference
 
 
-def test_damaged_files_are_made_again(place):
+def test_damaged_files_are_made_again(finished_place):
     """Every kind of file, with one bit flipped, cut, emptied, or from another run, while the run is unfinished."""
-    done = run(command(place))
-    assert done.returncode == 0, done.stderr
-    folder = place / "train_data" / "ver_7"
+    place, folder = finished_place, finished_place / "train_data" / "ver_7"
     before = folder_contents(folder)
     assert run([*command(place, "--seed=99"), f"--output-dir={place}/other"]).returncode == 0
     other = place / "other" / "ver_7"
@@ -158,9 +164,8 @@ def test_damaged_files_are_made_again(place):
     assert folder_contents(folder) == before
 
 
-def test_damaged_parameters_are_never_guessed(place):
-    assert run(command(place)).returncode == 0
-    folder = place / "train_data" / "ver_7"
+def test_damaged_parameters_are_never_guessed(finished_place):
+    place, folder = finished_place, finished_place / "train_data" / "ver_7"
     (folder / "FILE_L_VAL_ACC_L.files").unlink()  # unfinished
     for text in ("", "{", "[]", '{"format": 99, "identity": {}}'):
         (folder / "VER_7_params.json").write_text(text)
