@@ -34,6 +34,7 @@ quickstart: $(VENV)/installed
 	fi
 
 nmnist: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[nmnist]'
 	$(BIN)/python -m nalsm.datasets download-nmnist
 	$(BIN)/python -m nalsm.datasets pack-nmnist
 

@@ -148,7 +148,7 @@ class TrainingRun:
             "packages": {
                 "nalsm": __version__,
                 "python": platform.python_version(),
-                **{name: importlib.metadata.version(name) for name in _PACKAGES},
+                **{name: _version(name) for name in _PACKAGES},
             },
         }
 
@@ -265,6 +265,13 @@ class TrainingRun:
             "ITER": np.int64(number),
         }
         self.folder.write(self.folder.counts(split, number), arrays)
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def snapshot_samples(n_snapshots, n_train, seed):

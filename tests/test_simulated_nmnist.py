@@ -121,7 +121,7 @@ def test_the_path_is_a_triangle_travelled_in_three_saccades():
 
 
 def test_tonic_reads_what_was_written(source, folder):
-    from tonic.io import read_mnist_file
+    read_mnist_file = pytest.importorskip("tonic.io").read_mnist_file
 
     with np.load(DATASETS / "mnist.npz") as file:
         labels = {"Train": file["y_train"][:TRAIN], "Test": file["y_test"][:TEST]}

@@ -7,6 +7,7 @@ Simulated recordings (`nalsm.datasets.simulated_nmnist`) go the same way under a
 folder of them is marked by a file in it, a packed file by the name it carries inside.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -317,14 +318,15 @@ def read_recording(path):
 
     Raises DamagedFile where the file is cut, and FileNotFoundError.
     """
-    from tonic.io import read_mnist_file
-
     size = os.path.getsize(path)
     if size % EVENT_BYTES:
         raise DamagedFile(f"{NAME}: {path} is cut: its {size} bytes are not whole events of {EVENT_BYTES}")
-    events = read_mnist_file(path, dtype=_EVENT)
-    if len(events) == size // EVENT_BYTES:
-        return events["x"], events["y"], events["p"], events["t"]
+    with contextlib.suppress(ImportError):  # see pyproject.toml: tonic is not there for every Python
+        from tonic.io import read_mnist_file
+
+        events = read_mnist_file(path, dtype=_EVENT)
+        if len(events) == size // EVENT_BYTES:
+            return events["x"], events["y"], events["p"], events["t"]
     # tonic takes events with y = 240 for overflows of the camera's timer: it leaves them out and moves
     # all later ones by 8,192 us. Here, as in the reference implementation, y = 240 is an event outside
     # the field and nothing else (23 bits of time last for 8 s), so such a file is read without tonic.
@@ -352,7 +354,13 @@ def download(data_dir):
     Archives that are there already and sound are extracted only.
     Raises UserError where the complete set is there, MachineError where the download fails.
     """
-    import tonic.datasets
+    try:
+        import tonic.datasets
+    except ImportError as error:
+        raise UserError(
+            f"{NAME}: tonic, which downloads it, is not there ({error}); install it: pip install tonic (from Python "
+            "3.12 on that needs a C compiler)"
+        ) from None
 
     folder = Path(data_dir) / "NMNIST"
     if _layout(folder) and not _is_incomplete(folder):
