@@ -5,8 +5,8 @@ import time
 from contextlib import contextmanager
 
 SECONDS_BETWEEN_LINES = 10.0
-_LINE = "{desc}: {n_fmt} of {total_fmt} {unit} ({percentage:.0f} %), {rate_noinv_fmt}, {remaining} left{postfix}"
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
+_LINE = "{desc}: {n_fmt} of {total_fmt}{unit} ({percentage:.0f} %), {rate_noinv_fmt}, {remaining} left{postfix}"
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
 def say(text, quiet=False):
@@ -70,4 +70,4 @@ class _Lines:
             self.n, self.total, self.last - self.begin, initial=self.initial, prefix=self.label, unit=f" {self.unit}",
             bar_format=_LINE, postfix=self.note,
         )  # fmt: skip
-        say(line.replace("  ", " "), self.quiet)
+        say(" ".join(line.split()), self.quiet)
