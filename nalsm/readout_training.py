@@ -13,7 +13,7 @@ import numpy as np
 
 from nalsm.ahead import ahead
 from nalsm.errors import MachineError
-from nalsm.readout import CountBlock, Readout, count_correct, cpu_tensor
+from nalsm.readout import CountBlock, Readout, count_correct
 from nalsm.run_folder import SPLITS
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
@@ -63,7 +63,7 @@ class _Spilled:
 
     @classmethod
     def write(cls, file, block):
-        counts = block.counts.numpy()
+        counts = block.counts
         offset = file.seek(0, os.SEEK_END)
         image = memoryview(counts).cast("B")
         while image:
@@ -79,7 +79,7 @@ class _Spilled:
             if n == 0:
                 raise MachineError("the temporary file of the counts has become shorter; start again")
             image, offset = image[n:], offset + n
-        return CountBlock(cpu_tensor(counts), self.factors, self.labels)
+        return CountBlock(counts, self.factors, self.labels)
 
 
 def _read_blocks(run, split):

@@ -12,7 +12,7 @@ import numpy as np
 sys.path.insert(0, ".")
 import nalsm
 from nalsm.liquid import event_kernels
-from nalsm.liquid.compiling import _cache_folder
+from nalsm.compiling import _cache_folder
 raster = np.zeros((9, 8), np.uint8)
 raster[0] = raster[3] = 1  # one spike each, unless the refractory time is long
 assert nalsm.__file__.startswith(sys.argv[1]), nalsm.__file__

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
+from nalsm.compiling import compiled
 from nalsm.datasets import nmnist
 from nalsm.datasets.nmnist_packing import Source, decode_events, encode_events, pack
 from nalsm.encoding import SENSOR_SIZE
 from nalsm.errors import UserError
 from nalsm.files import write_text
-from nalsm.liquid.compiling import compiled
 from nalsm.progress import progress
 from nalsm.random_streams import stream
 

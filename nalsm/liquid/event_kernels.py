@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from nalsm.compiling import compiled
 from nalsm.liquid import neuron
-from nalsm.liquid.compiling import compiled
 from nalsm.rules import TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND, astrocyte_step, calcium_gates, calcium_leak
 
 f32 = np.float32

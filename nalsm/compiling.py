@@ -7,21 +7,27 @@ equations from other files. So their cache lies in a folder named by the content
 import hashlib
 import os
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numba
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_SOURCES = ("rules.py", "liquid/neuron.py", "liquid/event_kernels.py", "liquid/compiling.py")
+_PACKAGE = Path(__file__).resolve().parent
+_SOURCES = ("rules.py", "liquid/neuron.py", "liquid/event_kernels.py", "compiling.py")
 
 
-def compiled(function):
-    """Compile a function to machine code that runs without the interpreter's lock, and keep the code on disk."""
+def compiled(function=None, *, fastmath=False):
+    """Compile a function to machine code that runs without the interpreter's lock, and keep the code on disk.
+
+    fastmath : what the compiler may change in floating-point arithmetic, as Numba takes it; nothing if False
+    """
+    if function is None:
+        return partial(compiled, fastmath=fastmath)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_cache_folder())
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        # error_model: a division that checks for zero keeps its loop from being vectorised
+        return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
     finally:
         numba.config.CACHE_DIR = before
 
@@ -29,7 +35,7 @@ def compiled(function):
 @cache
 def _cache_folder():
     digest = hashlib.sha256(b"".join((_PACKAGE / source).read_bytes() for source in _SOURCES)).hexdigest()[:16]
-    for parent in (Path(__file__).parent / "__pycache__", Path.home() / ".cache" / "nalsm"):
+    for parent in (_PACKAGE / "__pycache__", Path.home() / ".cache" / "nalsm"):
         folder = parent / f"numba-{digest}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
