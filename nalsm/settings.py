@@ -63,6 +63,10 @@ class Settings:
         """Samples of each split, by name."""
         return {"train": self.train_samples, "valid": self.valid_samples, "test": self.test_samples}
 
+    def batch_sizes(self):
+        """All sizes of a batch that divide the numbers of samples, ascending."""
+        return _common_divisors(self.sizes.values())
+
 
 def _folder(answer, default):
     return Path(answer).expanduser().absolute() if answer else Path(default)
@@ -137,7 +141,7 @@ def questions_for(model, dataset, root):
         Question("sample_ms", None, int, "length of a presentation in ms", 1, 10_000, 250),
         Question("cycles", None, int, "passes of the readout over the training samples", 1, 10**7, 5_000),
         Question("seed", None, int, "of all random numbers; drawn if not given", 0, SEED_LIMIT - 1),
-        Question("engine", None, ("auto", "event"), "how the liquid is computed", default="auto"),
+        Question("engine", None, ("auto", "event", "tensorflow"), "how the liquid is computed", default="auto"),
         Question("threads", None, int, "samples at the same time; 0: one for each core", 0, 1024, 0),
         *folder_questions("data", "networks", "output"),
         Question("keep_weights_every", None, int, "keep the readout of every N-th cycle; 0: of none", 0, 10**7, 0),
@@ -161,10 +165,14 @@ def folder_questions(*names):
     return [Question(f"{name}_dir", None, str, what[name]) for name in names]
 
 
+def _common_divisors(sizes):
+    common = math.gcd(*sizes)
+    return [d for d in range(1, common + 1) if common % d == 0]
+
+
 def _nearest(value, sizes):
     """Say which divisors of all sizes lie next to `value`."""
-    common = math.gcd(*sizes)
-    divisors = [d for d in range(1, common + 1) if common % d == 0]
+    divisors = _common_divisors(sizes)
     below = [d for d in divisors if d < value][-1:]
     above = [d for d in divisors if d > value][:1]
     return f"nearest that work: {' and '.join(map(str, below + above))}"

@@ -1,4 +1,4 @@
-"""TensorFlow, imported quietly and set up so that results do not depend on the number of cores."""
+"""TensorFlow, imported and run quietly."""
 
 import contextlib
 import os
@@ -14,11 +14,23 @@ def tensorflow():
     with quiet_stderr():
         import tensorflow as tf
 
-        # The order of a sum split over threads would depend on their number: each operation runs on
-        # one, and the work is shared between operations.
-        with contextlib.suppress(RuntimeError):  # a notebook may have started TensorFlow already
-            tf.config.threading.set_intra_op_parallelism_threads(1)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            with contextlib.suppress(RuntimeError):  # a notebook may have started TensorFlow already
+                tf.config.experimental.set_memory_growth(gpu, True)
     return tf
+
+
+_started = set()
+
+
+def run_compiled(function, *arguments):
+    """Call a compiled function; hold back what the compiler says on the first call."""
+    if function in _started:
+        return function(*arguments)
+    with quiet_stderr():
+        result = function(*arguments)
+    _started.add(function)
+    return result
 
 
 @contextlib.contextmanager

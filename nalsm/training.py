@@ -20,6 +20,7 @@ import numpy as np
 
 from nalsm.ahead import ahead
 from nalsm.errors import UserError
+from nalsm.gpu import choose_device, free_memory
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.progress import progress, say
@@ -65,6 +66,7 @@ class TrainingRun:
         dataset = settings.source.load(data_path)
         self.dataset = dataset.reduced(*settings.sizes.values(), seed=self.seed)
         self.liquid = self._open_liquid()
+        self._require_device_memory()
         identity = self._identity()
         if recorded:
             self.folder.require_same(recorded, identity)
@@ -102,11 +104,23 @@ class TrainingRun:
         return recorded["identity"]["seed"] if recorded else secrets.randbelow(2**31)
 
     def _open_liquid(self):
-        from nalsm.gpu import choose_device
         from nalsm.liquid import open_liquid
 
         choose_device(self.settings.gpu, self.say)
         return open_liquid(self.network, self.settings.engine, self.settings.threads or None)
+
+    def _require_device_memory(self):
+        """Refuse a batch that the device has no room for, and say which one fits."""
+        settings, free = self.settings, free_memory()
+        needed = {size: self.liquid.bytes_needed(size, settings.sample_ms) for size in settings.batch_sizes()}
+        if free is None or needed[settings.batch_size] <= free:
+            return
+        fitting = [size for size, n_bytes in needed.items() if n_bytes <= free]
+        advice = f"BATCH_SIZE {max(fitting)} fits" if fitting else "no BATCH_SIZE fits: use --engine event"
+        raise UserError(
+            f"BATCH_SIZE: {settings.batch_size} samples take {needed[settings.batch_size] / 1e9:.2g} GB on the device "
+            f"with engine {self.liquid.engine}, {free / 1e9:.2g} GB are free; {advice}"
+        )
 
     def _expected_bytes(self):
         n_samples = sum(self.settings.sizes.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nalsm.files import read_arrays
+from nalsm.gpu import gpu_is_visible
 from nalsm.network import Network, log_path, network_path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,13 @@ ANSWERS = (
     "4",
     "0.015",
 )  # GPU, VERSION, NET_NUM_VAR, BATCH_SIZE, BATCHS_PER_BLOCK, ASTRO_W_SCALING
+
+
+def pytest_collection_modifyitems(items):
+    marked = [item for item in items if "gpu" in item.keywords]
+    if marked and not gpu_is_visible():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="TensorFlow sees no GPU on this machine"))
 
 
 def place_with_networks(folder):

@@ -13,7 +13,7 @@ from nalsm.liquid import LiquidState, open_liquid
 from nalsm.network import Network
 from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
 
-ENGINES = ["event"]
+ENGINES = ["event", "tensorflow"]
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.stem for path in GOLDEN.glob("*_mnist.npz")) + ["nalsm_init_nmnist"]
 
@@ -163,16 +163,25 @@ def assert_same_run(run, wanted, rule):
         assert run.astrocyte is None
 
 
-@engines
-@settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-)
-@given(situation=situations())
-def test_engine_equals_plain_reference(engine, situation):
+def random_situations(max_examples):
+    health = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    options = settings(
+        max_examples=max_examples, deadline=None, derandomize=True, database=None, suppress_health_check=health
+    )
+    return lambda test: options(given(situation=situations())(test))
+
+
+@random_situations(200)
+def test_event_engine_equals_plain_reference(situation):
+    assert_equals_plain_reference("event", situation)
+
+
+@random_situations(6)  # each network is compiled afresh
+def test_tensorflow_engine_equals_plain_reference(situation):
+    assert_equals_plain_reference("tensorflow", situation)
+
+
+def assert_equals_plain_reference(engine, situation):
     network, weights, rasters, rule = situation
     dense = DenseLiquid(network)
     presented = dense.present(rasters, weights, rule)
@@ -470,8 +479,12 @@ def test_samples_without_pulses(engine, rule, busy):
     assert not np.isnan(run.weights).any()
 
 
-@engines
-@rules
+# Each of these networks is compiled afresh by the TensorFlow engine: seconds for a rule.
+@pytest.mark.parametrize(
+    ("engine", "rule"),
+    [("event", rule) for rule in STRONG_RULES.values()] + [("tensorflow", STRONG_RULES["NALSM"])],
+    ids=[f"event-{name}" for name in STRONG_RULES] + ["tensorflow-NALSM"],
+)
 def test_networks_without_some_part(engine, rule):
     """No inputs, no liquid synapses, no synapses at all, one kind of neuron only, nobody to present."""
     random = np.random.default_rng(2)

@@ -6,12 +6,14 @@ An engine holds a network and offers `initial_state`, `initialise` and `present`
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from nalsm.gpu import gpu_is_visible
 from nalsm.rules import WEIGHT_BOUND, AstrocyteSTDP, Static
 
-ENGINES = ("auto", "event")
+ENGINES = ("auto", "event", "tensorflow")
 
 
 @dataclass
@@ -98,6 +100,10 @@ class Liquid(ABC):
         Returns Run. Raises ValueError as `initialise` does.
         """
 
+    def bytes_needed(self, batch_size, steps):
+        """Return the memory that presenting a batch takes on the engine's device beside the rasters, or 0: little."""
+        return 0
+
     def _prepare(self, rasters, weights, rule, record):
         """Check the arguments; return (rasters uint8 contiguous, empty Run, {sample: place in the record})."""
         network = self.network
@@ -142,15 +148,30 @@ class Liquid(ABC):
             raise ValueError(f"traces and calcium have the shapes {shapes}, wanted are {wanted}")
 
 
+def stretches(n, places, longest):
+    """Cut 0..n-1 into slices of up to `longest`, every recorded sample (key of places) on its own."""
+    borders = sorted({0, n, *places, *(sample + 1 for sample in places)})
+    for begin, end in pairwise(borders):
+        for first in range(begin, end, longest):
+            yield slice(first, min(first + longest, end))
+
+
 def open_liquid(network, engine="auto", threads=None):
     """Return a Liquid that simulates `network`.
 
-    engine : "event" (event-driven, on the CPU) or "auto", the fastest there is for this machine
-    threads : how many samples are presented at the same time; None: one for each CPU core
+    engine : "event" (event-driven, on the CPU), "tensorflow" (on the GPU that TensorFlow sees, else on the
+        CPU) or "auto": "tensorflow" where there is a GPU, else "event", the faster one on a CPU
+    threads : how many samples the event-driven engine presents at the same time; None: one for each CPU core
     Raises ValueError for an unknown engine.
     """
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; there are {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = "tensorflow" if gpu_is_visible() else "event"
+    if engine == "tensorflow":
+        from nalsm.liquid.tensorflow_engine import TensorFlowLiquid  # imports TensorFlow
+
+        return TensorFlowLiquid(network, threads)
     from nalsm.liquid.event_driven import EventDrivenLiquid  # imports Numba
 
     return EventDrivenLiquid(network, threads)

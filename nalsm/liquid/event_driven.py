@@ -5,11 +5,10 @@ The loops are in `event_kernels`; here are the order of synapses they want, and 
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 
-from nalsm.liquid import Liquid, LiquidState
+from nalsm.liquid import Liquid, LiquidState, stretches
 from nalsm.liquid import event_kernels as kernels
 from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
 
@@ -50,7 +49,7 @@ class EventDrivenLiquid(Liquid):
             for weights, trace in zip(self._kernel_order(state.weights), traces, strict=True)
         )
         calcium = np.array(state.calcium, f32)
-        for part in _stretches(len(rasters), places, len(rasters)):
+        for part in stretches(len(rasters), places, len(rasters)):
             recording = self._recording(run, places, part.start, rasters)
             kernels.initialise_samples(
                 self._wiring, liquid, inputs, rasters[part], calcium, numbers, run.counts[part], recording
@@ -82,7 +81,7 @@ class EventDrivenLiquid(Liquid):
             run.weights[places[sample]] = self._network_order(liquid, inputs)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            tasks = [pool.submit(work, part) for part in _stretches(len(rasters), places, _STRETCH)]
+            tasks = [pool.submit(work, part) for part in stretches(len(rasters), places, _STRETCH)]
             try:
                 for task in tasks:
                     task.result()
@@ -111,14 +110,6 @@ class EventDrivenLiquid(Liquid):
         weights = np.empty(self.network.n_synapses, f32)
         weights[self._order] = np.concatenate([liquid_weights, input_weights])
         return weights
-
-
-def _stretches(n, places, longest):
-    """Cut 0..n-1 into slices of up to `longest`, every recorded sample (key of places) on its own."""
-    borders = sorted({0, n, *places, *(sample + 1 for sample in places)})
-    for begin, end in pairwise(borders):
-        for first in range(begin, end, longest):
-            yield slice(first, min(first + longest, end))
 
 
 def _projection(pre, post, n_pre, n_post):

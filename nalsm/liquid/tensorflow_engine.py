@@ -1,0 +1,131 @@
+"""The TensorFlow engine: a batch of samples as one compiled program, on a GPU or the CPU.
+
+The program is in `tensorflow_program`; here are the padded rows it wants, and memory.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from nalsm.gpu import gpu_is_visible
+from nalsm.liquid import Liquid, LiquidState, stretches
+from nalsm.liquid import tensorflow_program as program
+from nalsm.rules import Rule
+from nalsm.tensorflow_setup import run_compiled
+
+f32 = np.float32
+SAMPLES_AT_A_TIME = 250  # of an initialisation, in one call
+SAMPLES_SIDE_BY_SIDE = 16  # on the CPU: a vector's width
+_COPIES = 3  # of a batch's weights: those in the loop, and what a compiler may want beside them
+
+
+class TensorFlowLiquid(Liquid):
+    """A liquid on the device that TensorFlow computes on. See `nalsm.liquid` for the interface."""
+
+    engine = "tensorflow"
+
+    def __init__(self, network, threads=None):
+        super().__init__(network)
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self._on_gpu = gpu_is_visible()
+        degree = np.bincount(network.post, minlength=network.n_liquid)
+        longest = -(-max(degree.max(initial=0), 1) // program.FOLD) * program.FOLD
+        self._shape = network.n_liquid, int(longest)  # [R, K]
+        within = np.arange(network.n_synapses) - np.repeat(np.cumsum(degree) - degree, degree)
+        self._place = network.post * self._shape[1] + within  # of each synapse in the rows, flat
+        self._rows = program.Rows(
+            self._as_rows(network.pre, np.int32),
+            self._as_rows(network.is_inhibitory, bool),
+            self._as_rows(self._lowest, f32),
+            self._as_rows(self._highest, f32),
+        )
+
+    def initialise(self, rasters, state, rule, record=False):
+        """Run samples one after another; see `Liquid.initialise`."""
+        rasters, run, places = self._prepare(rasters, state.weights, rule, record)
+        self._check_state(state)
+        carried = self._as_rows(state.weights, f32), np.asarray(state.traces, f32), np.asarray(state.calcium, f32)
+        arguments = _kind(rule), self._rows, program.numbers_of(rule)
+        for part in stretches(len(rasters), places, SAMPLES_AT_A_TIME):
+            if part.start in places:
+                *carried, counts, recording = run_compiled(
+                    program.initialise_recorded, *arguments, *carried, rasters[part.start]
+                )
+                self._keep(run, [places[part.start]], recording)
+            else:
+                padded = np.zeros((SAMPLES_AT_A_TIME, *rasters.shape[1:]), np.uint8)  # one shape: compiled once
+                padded[: part.stop - part.start] = rasters[part]
+                *carried, counts = run_compiled(
+                    program.initialise, *arguments, *carried, padded, np.int32(part.stop - part.start)
+                )
+            run.counts[part] = counts[: part.stop - part.start]
+        weights, traces, calcium = (np.array(values) for values in carried)
+        return LiquidState(self._as_synapses(weights), traces, calcium), run
+
+    def present(self, rasters, weights, rule, record=False):
+        """Run each sample on its own copy of the weights; see `Liquid.present`."""
+        rasters, run, places = self._prepare(rasters, weights, rule, record)
+        rows = self._as_rows(np.asarray(weights, f32), f32)
+        recorded = np.fromiter(places, int, len(places))
+        others = np.setdiff1d(np.arange(len(rasters)), recorded)
+        groups = [(group, True) for group in self._groups(recorded)]
+        groups += [(group, False) for group in self._groups(others)]
+
+        def work(group, record):
+            padded = rasters[np.resize(group, self._group_size(len(group)))]  # one shape: compiled once
+            counts, recording = run_compiled(
+                program.present, _kind(rule), record, self._rows, program.numbers_of(rule), rows, padded
+            )
+            run.counts[group] = counts[: len(group)]
+            if record:
+                self._keep(run, [places[sample] for sample in group], recording)
+
+        with ThreadPoolExecutor(1 if self._on_gpu else self.threads) as pool:
+            for task in [pool.submit(work, *group) for group in groups]:
+                task.result()
+        return run
+
+    def bytes_needed(self, batch_size, steps):
+        """Return the memory that presenting a batch takes on the device, in bytes, at most.
+
+        Of each sample that runs: _COPIES times its weights, 4 bytes each, in padded rows; 34 bytes a neuron
+        (potential, kernel, trace, current before and after a step; wait, spikes); its raster, twice.
+        """
+        at_once = batch_size if self._on_gpu else SAMPLES_SIDE_BY_SIDE * min(self.threads, batch_size)
+        weights = 4 * self._shape[0] * self._shape[1]
+        sample = _COPIES * weights + 34 * self.network.n_neurons + 2 * steps * self.network.n_inputs
+        return at_once * sample + 4 * weights
+
+    def _groups(self, samples):
+        """Cut samples into groups that run side by side: all of them on a GPU, on the CPU what caches like."""
+        size = self._group_size(len(samples))
+        return [samples[first : first + size] for first in range(0, len(samples), size)] if size else []
+
+    def _group_size(self, n_samples):
+        return n_samples if self._on_gpu else SAMPLES_SIDE_BY_SIDE
+
+    def _keep(self, run, places, recording):
+        """Put what was recorded into the samples' places in the run."""
+        n = len(places)
+        spikes = recording.spikes.numpy()[:, :, :n]
+        run.spikes[places] = np.unpackbits(spikes, axis=1, count=self.network.n_neurons).transpose(2, 0, 1)
+        weights = recording.weights.numpy()[:, :, :n]
+        run.weights[places] = weights.reshape(-1, weights.shape[2])[self._place].T
+        if run.astrocyte is not None:
+            run.astrocyte[places] = recording.astrocyte.numpy()[:, :n].T
+
+    def _as_rows(self, values, dtype):
+        """Values of all synapses ([S]) as padded rows ([R, K])."""
+        rows = np.zeros(self._shape, dtype)
+        rows.ravel()[self._place] = values
+        return rows
+
+    def _as_synapses(self, rows):
+        return rows.ravel()[self._place]
+
+
+def _kind(rule):
+    if not isinstance(rule, Rule):
+        raise TypeError(f"{rule!r} is not a learning rule")
+    return type(rule)

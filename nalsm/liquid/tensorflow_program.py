@@ -1,0 +1,285 @@
+"""The liquid's time loop as one program, which XLA compiles for a GPU or the CPU.
+
+Synapses lie in rows: row i holds the incoming synapses of liquid neuron i, padded to the longest row,
+[R, K]. So "post" is a broadcast, "pre" a gather along the neurons, the current a sum over K: nothing
+is scattered, and no two threads ever add to the same number. Samples of a batch come last in every
+array, next to each other in memory.
+
+    R liquid neurons, I inputs, N = R + I, K synapses in a row, B samples, T steps of 1 ms
+"""
+
+from functools import partial, reduce
+from operator import add
+from typing import NamedTuple
+
+import numpy as np
+
+from nalsm.liquid import neuron
+from nalsm.rules import (
+    APSTDP,
+    TRACE_DECAY,
+    TRACE_STEP,
+    AstrocyteSTDP,
+    Static,
+    astrocyte_step,
+    calcium_gates,
+    calcium_leak,
+)
+from nalsm.tensorflow_setup import tensorflow
+
+tf = tensorflow()
+f32 = np.float32
+FOLD = 16  # K is a multiple of it
+_REFRACTORY_MS = neuron.MIN_INTERVAL_MS - 1
+
+
+class Rows(NamedTuple):
+    """The network, [R, K]; padding has the bounds 0 and 0, so it never weighs anything.
+
+    pre : int32, pre-synaptic neurons; inhibitory : bool, of the pre-synaptic neuron
+    low, high : float32, bounds of the weight
+    """
+
+    pre: object
+    inhibitory: object
+    low: object
+    high: object
+
+
+class Numbers(NamedTuple):
+    """A rule's parameters, float32; 0 where the rule has none."""
+
+    learning_rate: object
+    astrocyte_weight: object
+    decay: object
+    threshold: object
+    width: object
+
+
+class Rates(NamedTuple):
+    """What the decay of a rule acts on: float32 [], depression [B]."""
+
+    potentiation: object
+    depression: object
+    astrocyte_weight: object
+    bias: object
+
+
+class State(NamedTuple):
+    """All that a step changes.
+
+    weights : float32 [R, K, B], or [R, K, 1] for all samples if nothing learns
+    potential, kernel, trace : float32 [N, B]; wait : int8 [N, B], ms until a spike is possible again
+    calcium : float32 [R, B]; counts : int32 [R, B]; fired : bool [N, B], spikes of this step
+    """
+
+    weights: object
+    potential: object
+    wait: object
+    kernel: object
+    trace: object
+    calcium: object
+    counts: object
+    fired: object
+    rates: Rates
+
+
+def numbers_of(rule):
+    """Return the Numbers of a rule."""
+    names = {"threshold": "threshold_hz", "width": "range_hz"}
+    return Numbers(*(f32(getattr(rule, names.get(name, name), 0.0)) for name in Numbers._fields))
+
+
+@partial(tf.function, jit_compile=True, autograph=False)
+def present(kind, record, rows, numbers, weights, rasters):
+    """Run samples side by side, each from fresh state and the same weights.
+
+    kind : class of the rule; record : bool; weights : float32 [R, K]; rasters : uint8 [B, T, I]
+    Returns (counts uint16 [B, R], Recording or None).
+    """
+    (n_liquid, _), (n, _, n_inputs) = rows.pre.shape, rasters.shape
+    copies = 1 if kind is Static else n
+    state = _fresh(
+        tf.repeat(weights[:, :, None], copies, axis=2),
+        tf.zeros((n_liquid + n_inputs, n)),
+        tf.zeros((n_liquid, n)),
+        numbers,
+    )
+    state, recording = _run(kind, rows, numbers, state, tf.transpose(rasters, (1, 2, 0)), record)
+    return _as_counts(state), recording
+
+
+@partial(tf.function, jit_compile=True, autograph=False)
+def initialise(kind, rows, numbers, weights, trace, calcium, rasters, n_samples):
+    """Run samples one after another; weights, traces and calcium carry over.
+
+    rasters : uint8 [most, T, I], of which the first n_samples count
+    weights : float32 [R, K]; trace : float32 [N]; calcium : float32 [R]
+    Returns (weights, trace, calcium, counts uint16 [most, R]).
+    """
+
+    def sample(number, weights, trace, calcium, counts):
+        raster = rasters[number][:, :, None]  # [T, I, 1]
+        state, _ = _run(kind, rows, numbers, _fresh(weights, trace, calcium, numbers), raster, False)
+        counts = tf.tensor_scatter_nd_update(counts, [[number]], _as_counts(state))
+        return number + 1, state.weights, state.trace, state.calcium, counts
+
+    counts = tf.zeros((rasters.shape[0], rows.pre.shape[0]), tf.uint16)
+    start = tf.constant(0), weights[:, :, None], trace[:, None], calcium[:, None], counts
+    _, weights, trace, calcium, counts = tf.while_loop(lambda number, *_: number < n_samples, sample, start)
+    return weights[:, :, 0], trace[:, 0], calcium[:, 0], counts
+
+
+@partial(tf.function, jit_compile=True, autograph=False)
+def initialise_recorded(kind, rows, numbers, weights, trace, calcium, raster):
+    """Run one sample (raster uint8 [T, I]) as `initialise` does; return its results and the Recording."""
+    state = _fresh(weights[:, :, None], trace[:, None], calcium[:, None], numbers)
+    state, recording = _run(kind, rows, numbers, state, raster[:, :, None], True)
+    return state.weights[:, :, 0], state.trace[:, 0], state.calcium[:, 0], _as_counts(state), recording
+
+
+class Recording(NamedTuple):
+    """Of all samples: spikes uint8 [T, ceil(N / 8), B], a bit for each neuron; weights float32 [R, K, B] or, of
+    all alike, [R, K, 1]; astrocyte float32 [T, B]."""
+
+    spikes: object
+    weights: object
+    astrocyte: object
+
+
+def _fresh(weights, trace, calcium, numbers):
+    n = trace.shape[1]
+    zeros = tf.zeros_like(trace)
+    rate = numbers.learning_rate
+    return State(
+        weights,
+        potential=zeros,
+        wait=tf.zeros(trace.shape, tf.int8),
+        kernel=zeros,
+        trace=trace,
+        calcium=calcium,
+        counts=tf.zeros(calcium.shape, tf.int32),
+        fired=tf.zeros(trace.shape, tf.bool),
+        rates=Rates(rate, tf.fill((n,), rate), numbers.astrocyte_weight, rate),
+    )
+
+
+def _as_counts(state):
+    return tf.cast(tf.transpose(state.counts), tf.uint16)  # [B, R]
+
+
+def _run(kind, rows, numbers, state, pulses, record):
+    """Run all steps of pulses (uint8 [T, I, B]); return (State, Recording or None).
+
+    A turn of the loop learns from the step before, then makes its own: the weights are changed before they
+    are read, so they can be changed in place.
+    """
+    (n, n_samples), steps = state.trace.shape, pulses.shape[0]
+    spikes = tf.zeros((steps, -(-n // 8), n_samples), tf.uint8) if record else ()
+    astrocyte = tf.zeros((steps, n_samples)) if record else ()
+
+    def fire(t, state, spikes):
+        state = _fire(kind, rows, state, tf.cast(pulses[t], tf.float32))
+        return state, tf.tensor_scatter_nd_update(spikes, [[t]], _packed(state.fired)[None]) if record else ()
+
+    def learn(t, state, astrocyte):
+        state, depression = _learn(kind, rows, numbers, state)
+        return state, tf.tensor_scatter_nd_update(astrocyte, [[t]], depression[None]) if record else ()
+
+    def turn(t, state, spikes, astrocyte):
+        state, astrocyte = learn(t - 1, state, astrocyte)
+        state, spikes = fire(t, state, spikes)
+        return t + 1, state, spikes, astrocyte
+
+    if steps:
+        state, spikes = fire(0, state, spikes)
+        start = tf.constant(1), state, spikes, astrocyte
+        _, state, spikes, astrocyte = tf.while_loop(lambda t, *_: t < steps, turn, start)
+        state, astrocyte = learn(steps - 1, state, astrocyte)
+    return state, Recording(spikes, state.weights, astrocyte) if record else None
+
+
+def _packed(fired):
+    """bool [N, P] -> uint8 [ceil(N / 8), P], the first neuron in the highest bit as np.unpackbits wants it."""
+    n, p = fired.shape
+    padded = tf.pad(fired, ((0, -n % 8), (0, 0)))
+    bits = tf.cast(tf.reshape(padded, (-1, 8, p)), tf.int32) * tf.reshape(2 ** tf.range(7, -1, -1), (1, 8, 1))
+    return tf.cast(tf.reduce_sum(bits, axis=1), tf.uint8)
+
+
+def _fire(kind, rows, state, pulses):
+    """Spikes, potentials and currents of one ms: steps 1 to 6 of the model, calcium after step 2."""
+    n_liquid = rows.pre.shape[0]
+    fired = (state.wait <= 0) & (state.potential >= neuron.THRESHOLD)
+    calcium = state.calcium
+    if kind is APSTDP:
+        calcium = calcium_leak(calcium) + tf.cast(fired[:n_liquid], tf.float32)
+    kernel = tf.where(fired, f32(1), state.kernel)
+    external = tf.concat([_current(state.weights, kernel, rows.pre), neuron.INPUT_PULSE * pulses], 0)
+    potential = tf.where(fired, f32(0), state.potential)
+    return state._replace(
+        potential=potential + external - potential / neuron.MEMBRANE_TAU_MS,
+        wait=tf.where(fired, tf.constant(_REFRACTORY_MS, tf.int8), tf.maximum(state.wait, 1) - 1),
+        kernel=kernel * neuron.SYNAPSE_DECAY,
+        calcium=calcium,
+        counts=state.counts + tf.cast(fired[:n_liquid], tf.int32),
+        fired=fired,
+    )
+
+
+def _learn(kind, rows, numbers, state):
+    """Weights, traces and rates after the spikes of one ms: steps 7 to 9; return (State, A before its decay [B])."""
+    rates, depression = _next_rates(kind, numbers, state.rates, state.fired, rows.pre.shape[0])
+    state = state._replace(
+        weights=state.weights if kind is Static else _learned(kind, rows, numbers, state),
+        trace=TRACE_DECAY * (state.trace + TRACE_STEP * tf.cast(state.fired, tf.float32)),
+        rates=rates,
+    )
+    return state, depression
+
+
+def _current(weights, kernel, pre):
+    """sum_j w_ij g_j [R, B], in an order that is written out: no compiler shares it between threads."""
+    width = pre.shape[1] // FOLD
+    parts = (slice(k * width, (k + 1) * width) for k in range(FOLD))
+    folded = reduce(add, (weights[:, part] * tf.gather(kernel, pre[:, part]) for part in parts))  # [R, K / FOLD, B]
+    return tf.reduce_sum(folded, axis=1)
+
+
+def _learned(kind, rows, numbers, state):
+    """The weights [R, K, B] after one step."""
+    n_liquid = rows.pre.shape[0]
+    up, down = state.rates.potentiation, state.rates.depression
+    pre_fired, pre_trace = tf.gather(state.fired, rows.pre), tf.gather(state.trace, rows.pre)  # [R, K, B]
+    post_fired, post_trace = state.fired[:n_liquid, None, :], state.trace[:n_liquid, None, :]  # [R, 1, B]
+    inhibitory = rows.inhibitory[:, :, None]
+    zero = f32(0)
+    at_post = tf.where(post_fired, tf.where(inhibitory, -down, up) * pre_trace, zero)
+    at_pre = tf.where(pre_fired, tf.where(inhibitory, up, -down) * post_trace, zero)
+    if kind is APSTDP:
+        gates = calcium_gates(state.calcium, numbers.threshold, numbers.width)
+        potentiates, depresses = (gate[:, None, :] for gate in gates)
+        at_post, at_pre = (
+            tf.where(potentiates, tf.maximum(term, zero), zero) + tf.where(depresses, tf.minimum(term, zero), zero)
+            for term in (at_post, at_pre)
+        )
+    changed = state.weights + (at_post + at_pre)
+    return tf.clip_by_value(changed, rows.low[:, :, None], rows.high[:, :, None])
+
+
+def _next_rates(kind, numbers, rates, fired, n_liquid):
+    """Return (Rates after their decay, A before it)."""
+    if kind in (Static, APSTDP):
+        return rates, rates.depression
+    if kind is not AstrocyteSTDP:
+        decayed = Rates(*(rate * numbers.decay for rate in rates))
+        return decayed, rates.depression
+    n_fired = tf.cast(fired, tf.float32)
+    depression = astrocyte_step(
+        rates.depression,
+        rates.astrocyte_weight,
+        rates.bias,
+        tf.reduce_sum(n_fired[:n_liquid], axis=0),
+        tf.reduce_sum(n_fired[n_liquid:], axis=0),
+    )
+    return Rates(*(rate * numbers.decay for rate in rates._replace(depression=depression))), depression
