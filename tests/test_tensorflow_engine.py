@@ -9,7 +9,7 @@ from conftest import ANSWERS, assert_one_line_error, changed, command, folder_co
 from nalsm import gpu
 from nalsm.encoding import poisson_rasters
 from nalsm.liquid import open_liquid
-from nalsm.network import Network
+from nalsm.network import Network, network_path
 from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
 
 STEPS = 250
@@ -125,10 +125,12 @@ def test_a_batch_that_does_not_fit_is_refused(place):
 
 def test_the_size_that_fits_is_named(place):
     """As on a GPU, where a whole batch runs side by side."""
+    liquid = open_liquid(Network.load(network_path(place / "networks", 1)), "tensorflow")
+    liquid._on_gpu = True
     patch = (
         "import nalsm.training, nalsm.liquid.tensorflow_engine as engine\n"
         "engine.gpu_is_visible = lambda: True\n"
-        "nalsm.training.free_memory = lambda: 7_000_000"
+        f"nalsm.training.free_memory = lambda: {liquid.bytes_needed(10, steps=60)}"
     )
     refused = run(changed(command(place, "--engine=tensorflow"), patch))
     assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "BATCH_SIZE 10 fits")
