@@ -109,14 +109,14 @@ def test_rank_is_matrix_rank(matrix, n_copies, silent):
     assert rank(matrix) == np.linalg.matrix_rank(matrix.astype(np.float32))
 
 
+@pytest.mark.parametrize("shape", [(128, 128), (128, 3), (3, 128)])
 @pytest.mark.parametrize("beyond", [-64, -2, -1, 0, 1, 2, 64])
-def test_rank_near_the_tolerance(beyond, monkeypatch):
+def test_rank_near_the_tolerance(beyond, shape, monkeypatch):
     """A singular value at or beside the tolerance: the same rank, by matrix_rank itself where it is near."""
     original, called = np.linalg.matrix_rank, []
     monkeypatch.setattr(np.linalg, "matrix_rank", lambda matrix: called.append(1) or original(matrix))
-    n = 128  # with a largest singular value of 2^23 also the tolerance
-    matrix = np.zeros((n, n), np.int64)
-    matrix[0, 0], matrix[1, 1] = 2**23, n + beyond
+    matrix = np.zeros(shape, np.int64)
+    matrix[0, 0], matrix[1, 1] = 2**23, 128 + beyond  # the tolerance is 128
     found = rank(matrix)
     assert bool(called) == (beyond == 0)
     assert found == original(matrix.astype(np.float32)) == (2 if beyond > 0 else 1)

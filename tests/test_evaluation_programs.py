@@ -438,8 +438,9 @@ def test_kernel_quality_without_counts(finished_place, noisy_place):
     """No noisy counts, those of another run, no test counts: each error says what to start."""
     done = measure(finished_place, KERNEL, ("7", "M"))
     assert_one_line_error(done, 2, "NOISE_125_VER_7_params.json", f"start {NOISE} first")
+    for path in folder_of(noisy_place).glob("NOISE*"):
+        shutil.copy(path, folder_of(finished_place))
     parameters = folder_of(finished_place) / "NOISE_125_VER_7_params.json"
-    shutil.copy(folder_of(noisy_place) / parameters.name, parameters)
     other = json.loads(parameters.read_text())
     other["identity"]["run"] = "0" * 64
     parameters.write_text(json.dumps(other))
