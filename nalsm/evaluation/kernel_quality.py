@@ -66,10 +66,13 @@ def ranks(counts, labels, per_class=100, draws=1000, seed=0, workers=None, updat
     found = np.zeros(draws, np.int64)
     # one thread for each operation: quicker for matrices of this size, and the same bits on all machines
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for number, value in enumerate(pool.map(rank_of_draw, range(draws))):
-            found[number] = value
-            if update:
-                update(1)
+        try:
+            for number, value in enumerate(pool.map(rank_of_draw, range(draws))):
+                found[number] = value
+                if update:
+                    update(1)
+        finally:
+            pool.shutdown(cancel_futures=True)  # when stopped, at once
     return found
 
 
