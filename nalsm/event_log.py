@@ -83,6 +83,6 @@ class EventLog:
     def _new_path(self):
         """Return a path that comes after all others by name: clocks may go backwards, numbers do not."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        prefix = _FILE_NAME.split("{")[0]
+        prefix = _FILE_NAME.partition("{")[0]
         numbers = [path.name.removeprefix(prefix) for path in self._folder.glob(f"{prefix}*")]
         return self._folder / _FILE_NAME.format(1 + max((int(n) for n in numbers if n.isdecimal()), default=0))

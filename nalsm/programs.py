@@ -13,6 +13,7 @@ from nalsm.network import log_path, network_path
 from nalsm.progress import say
 from nalsm.questions import Question, command
 from nalsm.random_streams import SEED_LIMIT
+from nalsm.run_folder import RunFolder
 from nalsm.settings import HIGHEST_NUMBER, Settings, folder_questions, questions_for
 
 _MOST_NEURONS = 125_000
@@ -94,6 +95,70 @@ def generate_network(root):
         Question("quiet", None, bool, "print the path of the network and errors only"),
     ]  # fmt: skip
     run_program(command("generate", "Generate the network of a liquid.", questions, run))
+
+
+def report(root):
+    """Run report.py to its end and exit; `root` is the checkout's folder."""
+
+    def folder(answers, name, default):
+        return Path(answers[f"{name}_dir"] or root / default).expanduser().absolute()
+
+    def check_version(value, answers):
+        path = RunFolder(folder(answers, "output", "train_data"), value).path
+        if not path.is_dir():
+            raise UserError(f"VERSION: there is no {path}; python -m nalsm.runs lists what there is")
+
+    def data(version, answers):
+        from nalsm.report.run_data import RunData
+
+        check_version(version, answers)
+        return RunData(folder(answers, "output", "train_data"), version, folder(answers, "networks", "networks"))
+
+    def write_one(answers):
+        from nalsm.report import write_report
+
+        path, missing = write_report(data(answers["version"], answers), answers["output"])
+        say(f"missing: {', '.join(missing).lower()}" if missing else "complete", answers["quiet"])
+        say(f"report: {path}")
+
+    def write_several(versions, answers):
+        from nalsm.report import write_comparison
+
+        versions = list(dict.fromkeys(versions))
+        if len(versions) < 2:
+            raise UserError("--compare: name two versions or more, as in --compare 1 2 3")
+        runs = [data(version, answers) for version in versions]
+        default = folder(answers, "output", "train_data") / f"comparison_{'_'.join(map(str, versions))}.html"
+        path = Path(answers["output"] or default).expanduser()
+        write_comparison(runs, path)
+        say(f"comparison: {path}")
+
+    questions = [
+        Question(
+            "version", "VERSION? [int]: ", int, "number of the run", 0, HIGHEST_NUMBER, check=check_version,
+        ),
+        *folder_questions("networks", "output"),
+        Question("output", None, str, "file of the page; if not given: report.html in the version "
+                 "folder, or comparison_<versions>.html beside the version folders"),
+        Question("quiet", None, bool, "print where the page lies and errors only"),
+    ]  # fmt: skip
+    program = command("report", "Write a page of pictures on a run, or on several side by side.", questions, write_one)
+    ask = program.callback
+
+    def choose(compare, versions, **answers):
+        if compare:
+            write_several(versions, answers)
+        elif versions:
+            raise UserError(f"read {versions[0]}: name one run with --version, or several with --compare")
+        else:
+            ask(**answers)
+
+    program.callback = choose
+    program.params += [
+        click.Option(["--compare"], is_flag=True, help="put several versions side by side: --compare 1 2 3"),
+        click.Argument(["versions"], nargs=-1, type=click.IntRange(0, HIGHEST_NUMBER), metavar="[VERSION]..."),
+    ]
+    run_program(program)
 
 
 class _Stopped(BaseException):

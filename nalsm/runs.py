@@ -177,7 +177,7 @@ def _finite(value):
     show_default=True,
     help="Folder of the version folders.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For scripts: a JSON list with one object for each run.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="For scripts: a JSON list, an object for each run.")
 def main(output_dir, as_json):
     """List the runs: model, data, network, where each stands, its accuracy.
 
