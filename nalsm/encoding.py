@@ -19,14 +19,15 @@ def rates_from_images(images):
     Every image is divided by its own sum, then the whole array by its maximum, so that the brightest
     pixel of all fires in every ms. An image without any bright pixel gets no pulses.
 
-    images : uint8 [n, height, width]
+    images : uint8 [n, height, width], or float with noise in it, 0 or more
     Returns float32 [n, height * width] in 0..1.
     """
     images = np.asarray(images)
     pixels = images.reshape(len(images), math.prod(images.shape[1:]))
     if not pixels.size:
         return np.zeros(pixels.shape, np.float32)
-    sums = np.maximum(pixels.sum(axis=1, dtype=np.int64), 1)
+    sums = pixels.sum(axis=1, dtype=np.float64)  # exact for whole numbers
+    sums[sums == 0] = 1
     largest = (pixels.max(axis=1) / sums).max()
     scale = 1.0 / (sums * (largest or 1.0))
     return np.multiply(pixels, scale[:, None], dtype=np.float32, casting="same_kind")

@@ -14,7 +14,7 @@ from nalsm.progress import say
 from nalsm.questions import Question, command
 from nalsm.random_streams import SEED_LIMIT
 from nalsm.run_folder import RunFolder
-from nalsm.settings import HIGHEST_NUMBER, Settings, folder_questions, questions_for
+from nalsm.settings import HIGHEST_NUMBER, Settings, chosen_folder, folder_questions, questions_for
 
 _MOST_NEURONS = 125_000
 
@@ -100,11 +100,8 @@ def generate_network(root):
 def report(root):
     """Run report.py to its end and exit; `root` is the checkout's folder."""
 
-    def folder(answers, name, default):
-        return Path(answers[f"{name}_dir"] or root / default).expanduser().absolute()
-
     def check_version(value, answers):
-        path = RunFolder(folder(answers, "output", "train_data"), value).path
+        path = RunFolder(chosen_folder(answers, "output_dir", root), value).path
         if not path.is_dir():
             raise UserError(f"VERSION: there is no {path}; python -m nalsm.runs lists what there is")
 
@@ -112,7 +109,9 @@ def report(root):
         from nalsm.report.run_data import RunData
 
         check_version(version, answers)
-        return RunData(folder(answers, "output", "train_data"), version, folder(answers, "networks", "networks"))
+        return RunData(
+            chosen_folder(answers, "output_dir", root), version, chosen_folder(answers, "networks_dir", root)
+        )
 
     def write_one(answers):
         from nalsm.report import write_report
@@ -128,7 +127,7 @@ def report(root):
         if len(versions) < 2:
             raise UserError("--compare: name two versions or more, as in --compare 1 2 3")
         runs = [data(version, answers) for version in versions]
-        default = folder(answers, "output", "train_data") / f"comparison_{'_'.join(map(str, versions))}.html"
+        default = chosen_folder(answers, "output_dir", root) / f"comparison_{'_'.join(map(str, versions))}.html"
         path = Path(answers["output"] or default).expanduser()
         write_comparison(runs, path)
         say(f"comparison: {path}")

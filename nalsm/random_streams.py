@@ -17,6 +17,10 @@ PURPOSES = {
     "nmnist snapshot start": 10,  # first ms of an initialisation snapshot of a recording (index: snapshot)
     "simulated camera": 11,  # thresholds of the pixels of the simulated event camera
     "simulated recording": 12,  # jitter of the events of one simulated recording (index: sample id)
+    "pixel noise": 20,  # noise on one test image (index: sample id)
+    "noisy presentation": 21,  # input of one presented noisy image (index: sample id)
+    "time shift": 22,  # of all events of one test recording (index: sample id)
+    "kernel quality": 23,  # samples of one draw (index: draw)
 }
 
 SEED_LIMIT = 2**63

@@ -24,6 +24,9 @@ _PARAMETERS_FORMAT = 1
 class RunFolder:
     """train_data/ver_<version>/ of one run; `identity` is what decides its results (JSON-like dict)."""
 
+    holds = "run"
+    remedy = "choose another VERSION or give --overwrite"  # where a run that may not be touched is in the way
+
     def __init__(self, output_dir, version):
         self.path = Path(output_dir) / f"ver_{version}"
         self.version = version
@@ -83,6 +86,10 @@ class RunFolder:
     def spikes(self, split, batch):
         return self.path / f"{_SPIKES[split].format(v=self.version)}_BATCH_{batch}.spikes"
 
+    def branching_factors(self, split, batch):
+        path = self.spikes(split, batch)
+        return path.with_name(f"{path.name}.bf")
+
     # ---- contents ---------------------------------------------------------------------------------
 
     def write(self, path, arrays, attributes=None):
@@ -124,6 +131,20 @@ class RunFolder:
 
     # ---- opening ----------------------------------------------------------------------------------
 
+    def open(self):
+        """Take up the run that is here, to read from it; return its recorded parameters.
+
+        Raises UserError where there is none.
+        """
+        recorded = self.recorded_parameters()
+        if recorded is None:
+            raise UserError(
+                f"VERSION: there is no {self.holds} in {self.path} ({self.parameters_json.name} is missing); choose "
+                "the VERSION of one, or give --output-dir"
+            )
+        self.identity = recorded["identity"]
+        return recorded
+
     def recorded_parameters(self):
         """Return what the parameter file holds, or None where there is none."""
         try:
@@ -134,8 +155,7 @@ class RunFolder:
             return None
         except (ValueError, KeyError, TypeError):
             raise DamagedFile(
-                f"{self.parameters_json} is damaged or of another version of the program; choose another VERSION or "
-                "give --overwrite"
+                f"{self.parameters_json} is damaged or of another version of the program; {self.remedy}"
             ) from None
         return parameters
 
@@ -170,12 +190,7 @@ class RunFolder:
         self.identity = identity
         recorded = self.recorded_parameters()
         if recorded is None:
-            others = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
-            if others:
-                raise UserError(
-                    f"VERSION: {self.path} holds files ({others[0]}, ...) but no parameters of a run; choose another "
-                    "VERSION or give --overwrite"
-                )
+            self._require_empty()
             recorded = {"format": _PARAMETERS_FORMAT, "identity": identity, **details}
             write_text(self.parameters_json, json.dumps(recorded, indent=1) + "\n")
         self.require_same(recorded, identity)
@@ -192,15 +207,15 @@ class RunFolder:
             key = different[0]
             more = f" and {len(set(different)) - 1} more" if len(set(different)) > 1 else ""
             raise UserError(
-                f"VERSION: {self.path} holds another run ({key} {old.get(key)} there, {new.get(key)} here{more}); "
-                "choose another VERSION or give --overwrite"
+                f"VERSION: {self.path} holds another {self.holds} ({key} {old.get(key)} there, {new.get(key)} "
+                f"here{more}); {self.remedy}"
             )
         self.require_unfinished()
 
     def require_unfinished(self):
         """Raise UserError where the folder holds a finished run: those are never touched."""
         if self.is_finished():
-            raise UserError(f"VERSION: {self.path} holds a finished run; choose another VERSION or give --overwrite")
+            raise UserError(f"VERSION: {self.path} holds a finished {self.holds}; {self.remedy}")
 
     def is_finished(self):
         return self.accuracies.exists() and self.readout_weights.exists() and not self.readout_checkpoint.exists()
@@ -224,6 +239,13 @@ class RunFolder:
             raise UserError(
                 f"VERSION: {folder} has {free / 1e6:.0f} MB left, the run needs about {n_bytes / 1e6:.0f} MB; "
                 "make room or give --output-dir"
+            )
+
+    def _require_empty(self):
+        others = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
+        if others:
+            raise UserError(
+                f"VERSION: {self.path} holds files ({others[0]}, ...) but no parameters of a run; {self.remedy}"
             )
 
     def _clear(self):

@@ -13,6 +13,7 @@ from nalsm.random_streams import SEED_LIMIT
 from nalsm.run_folder import RunFolder
 
 HIGHEST_NUMBER = 999_999  # of versions and networks
+DEFAULT_FOLDERS = {"data_dir": "datasets", "networks_dir": "networks", "output_dir": "train_data"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class Settings:
         """Return the settings of a program; folders that were not named lie under `root`."""
         answers = dict(answers)
         knobs = {knob.name: answers.pop(knob.name) for knob in MODELS[model].knobs}
-        for name, folder in (("data_dir", "datasets"), ("networks_dir", "networks"), ("output_dir", "train_data")):
-            answers[name] = _folder(answers[name], root / folder)
+        answers.update({name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS})
         return cls(model=model, dataset=dataset, knobs=knobs, **answers)
 
     @property
@@ -64,8 +64,9 @@ class Settings:
         return {"train": self.train_samples, "valid": self.valid_samples, "test": self.test_samples}
 
 
-def _folder(answer, default):
-    return Path(answer).expanduser().absolute() if answer else Path(default)
+def chosen_folder(answers, name, root):
+    """Return the folder that a program works with; one that was not named lies under `root`."""
+    return Path(answers[name]).expanduser().absolute() if answers[name] else Path(root) / DEFAULT_FOLDERS[name]
 
 
 def questions_for(model, dataset, root):
@@ -75,7 +76,7 @@ def questions_for(model, dataset, root):
 
     def check_version(value, answers):
         if not answers["overwrite"]:
-            RunFolder(_folder(answers["output_dir"], root / "train_data"), value).require_unfinished()
+            RunFolder(chosen_folder(answers, "output_dir", root), value).require_unfinished()
 
     def check_batch_size(value, answers):
         sizes = [answers["train_samples"], answers["valid_samples"], answers["test_samples"]]
@@ -94,7 +95,7 @@ def questions_for(model, dataset, root):
             )
 
     def check_network(value, answers):
-        path = network_path(_folder(answers["networks_dir"], root / "networks"), value)
+        path = network_path(chosen_folder(answers, "networks_dir", root), value)
         if not path.is_file():
             raise UserError(
                 f"NET_NUM_VAR: there is no {path}; make it with generate_spatial_network.py, dataset "

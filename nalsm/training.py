@@ -11,7 +11,6 @@ import resource
 import secrets
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from nalsm.ahead import ahead
+from nalsm.counting import count_spikes
 from nalsm.errors import UserError
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
@@ -78,7 +78,7 @@ class TrainingRun:
             with self._timed("initialisation"):
                 weights = self._initialise()
             with self._timed("counting"):
-                self._count_spikes(weights)
+                count_spikes(self, weights, {name: getattr(self.dataset, name) for name in SPLITS}, recorded_samples)
             with self._timed("readout"):
                 result = train_readout(self)
         return result
@@ -208,63 +208,6 @@ class TrainingRun:
             return state, 0
         arrays, attributes = found
         return LiquidState(arrays["weights"], arrays["traces"], arrays["calcium"]), attributes["snapshots"]
-
-    # ---- counting ---------------------------------------------------------------------------------
-
-    def _count_spikes(self, weights):
-        """Present every sample that has no count file yet."""
-        settings = self.settings
-        rule = self.model.presentation(settings.knobs)
-        todo = [batch for batch in self._batches() if not self._is_counted(*batch)]
-
-        def rasters(batch):
-            split, number = batch
-            return getattr(self.dataset, split).presentation(self._samples(number), settings.sample_ms, self.seed)
-
-        total = sum(settings.sizes.values())
-        done = total - len(todo) * settings.batch_size
-        with self.progress(total, "counting", "samples", done) as bar, ThreadPoolExecutor(1) as writer:
-            written = None
-            for (split, number), raster in ahead(rasters, todo):
-                record = recorded_samples(number, settings.batch_size)
-                run = self.liquid.present(raster, weights, rule, record=record or False)
-                if written:
-                    written.result()
-                written = writer.submit(self._write_counts, split, number, run, record)
-                bar.update(settings.batch_size)
-            if written:
-                written.result()
-
-    def _batches(self):
-        for split in SPLITS:
-            for number in range(self.settings.sizes[split] // self.settings.batch_size):
-                yield split, number
-
-    def _samples(self, number):
-        return np.arange(number * self.settings.batch_size, (number + 1) * self.settings.batch_size)
-
-    def _is_counted(self, split, number):
-        paths = [self.folder.counts(split, number)]
-        if recorded_samples(number, self.settings.batch_size):
-            paths.append(self.folder.spikes(split, number))
-        return all(self.folder.read_if_good(path, self.say) for path in paths)
-
-    def _write_counts(self, split, number, run, record):
-        data, samples = getattr(self.dataset, split), self._samples(number)
-        if record:
-            arrays = {
-                "spike_rec_per_batch": np.argwhere(run.spikes).astype(np.int32),  # (recorded sample, ms, neuron)
-                "scalar_labels_in_batch_arr": data.labels[samples[record]],
-                "sample_ids": data.sample_ids[samples[record]],
-            }
-            self.folder.write(self.folder.spikes(split, number), arrays, {"ITER": number})
-        arrays = {
-            "olc_S_AGG_RES": run.counts,
-            "scalar_labels_in_batch_arr": data.labels[samples],
-            "sample_ids": data.sample_ids[samples],
-            "ITER": np.int64(number),
-        }
-        self.folder.write(self.folder.counts(split, number), arrays)
 
 
 def _version(package):

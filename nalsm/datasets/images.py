@@ -1,6 +1,6 @@
 """Still images as splits: a rate for each pixel, drawn afresh for each presentation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,9 @@ class ImageSplit:
         return len(self.labels)
 
     def subset(self, indices):
-        return ImageSplit(self.rates[indices], self.labels[indices], self.sample_ids[indices])
+        return replace(
+            self, rates=self.rates[indices], labels=self.labels[indices], sample_ids=self.sample_ids[indices]
+        )
 
     def presentation(self, indices, steps, seed):
         return poisson_rasters(self.rates[indices], steps, seed, self.sample_ids[indices])

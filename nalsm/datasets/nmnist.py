@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +175,9 @@ class EventSplit:
         return len(self.labels)
 
     def subset(self, indices):
-        return EventSplit(self.recordings, self.places[indices], self.labels[indices], self.sample_ids[indices])
+        return replace(
+            self, places=self.places[indices], labels=self.labels[indices], sample_ids=self.sample_ids[indices]
+        )
 
     def events(self, indices):
         """Return (x, y, p, t_us) of each recording, int64 [n_events] each, in the order of time."""

@@ -20,7 +20,7 @@ BORDER_MS = 25  # at either end of a sample
 
 def branching_factor(net, spikes):
     """Return the mean of `branching_factors` over the samples that have one; NaN where none has."""
-    return _mean(branching_factors(net, spikes))
+    return mean_of_known(branching_factors(net, spikes))
 
 
 def branching_factors(net, spikes):
@@ -29,7 +29,12 @@ def branching_factors(net, spikes):
     It is the mean over the neurons that `neuron_branching_factors` has a number for, NaN where there
     are none; arguments and errors are the same.
     """
-    return np.array([_mean(factors) for factors in neuron_branching_factors(net, spikes)])
+    return sample_means(neuron_branching_factors(net, spikes))
+
+
+def sample_means(of_neurons):
+    """Return the mean of each sample's neurons that have a number: float64 [samples]."""
+    return np.array([mean_of_known(factors) for factors in of_neurons], np.float64)
 
 
 def neuron_branching_factors(net, spikes):
@@ -75,7 +80,7 @@ def _factors_of_sample(inward, outward, spikes):
     return np.where(n_spikes > 0, sums / np.maximum(n_spikes, 1), np.nan)
 
 
-def _mean(values):
+def mean_of_known(values):
     """Return the mean of what is not NaN; NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")

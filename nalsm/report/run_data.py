@@ -3,7 +3,6 @@
 Every piece may be missing while a run is unfinished: its method then raises `Missing`, which says why.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -22,16 +21,6 @@ FASHION_CLASSES = (
 
 class Missing(Exception):
     """A piece that is not there (yet); its text says why."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One recorded sample: spikes bool [steps, N], liquid neurons first, then inputs; its label."""
-
-    spikes: np.ndarray
-    label: int
-    sample_id: int
-    split: str
 
 
 class RunData:
@@ -137,29 +126,34 @@ class RunData:
             labels.append(arrays["scalar_labels_in_batch_arr"])
         return np.concatenate(counts), np.concatenate(labels).astype(int), size
 
-    def recorded_files(self):
-        """Return (split, path) of the files of recorded spikes there are, test samples first."""
+    def recorded_batches(self):
+        """Return (split, number) of the batches there are recorded spikes of, test samples first."""
         found = []
         for split in ("test", "valid", "train"):
-            batches = int(self.identity[f"{split}_samples"]) // int(self.identity["batch_size"])
-            paths = (self.folder.spikes(split, batch) for batch in range(batches))
-            found += [(split, path) for path in paths if path.exists()]
+            batches = range(int(self.identity[f"{split}_samples"]) // int(self.identity["batch_size"]))
+            found += [(split, batch) for batch in batches if self.folder.spikes(split, batch).exists()]
         if not found:
             raise Missing(
                 "no spikes were recorded: a run keeps those of the last batch in every 10,000 samples of a split"
             )
         return found
 
-    def recordings(self, path, split):
-        """Return the Recordings of a file of recorded spikes."""
-        arrays, _ = self._read(path, "counting")
-        labels, ids = arrays["scalar_labels_in_batch_arr"], arrays["sample_ids"]
+    def recordings(self, split, batch):
+        """Return (spikes bool [n, steps, N], liquid neurons first, then inputs; labels [n]) of a recorded batch."""
+        arrays, _ = self._read(self.folder.spikes(split, batch), "counting")
+        labels = arrays["scalar_labels_in_batch_arr"].astype(int)
         spikes = np.zeros((len(labels), int(self.identity["sample_ms"]), self.network.n_neurons), bool)
         spikes[tuple(arrays["spike_rec_per_batch"].T)] = True
-        return [
-            Recording(sample, int(label), int(number), split)
-            for sample, label, number in zip(spikes, labels, ids, strict=True)
-        ]
+        return spikes, labels
+
+    def branching_factors(self, split, batch):
+        """Return the branching factor of each sample of a recorded batch: float64 [n], NaN where it has none."""
+        from nalsm.evaluation import branching_factors  # imports SciPy
+
+        try:
+            return self.folder.read(self.folder.branching_factors(split, batch))[0]["per_sample"]
+        except (FileNotFoundError, DamagedFile):
+            return branching_factors(self.network, self.recordings(split, batch)[0])
 
     def _read(self, path, what):
         try:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nalsm.evaluation import branching_factors
 from nalsm.models import MODELS
 from nalsm.published import SOURCE, TRAINING_SAMPLES
 from nalsm.readout import sample_factors
@@ -136,13 +135,13 @@ def class_accuracy(run):
 
 
 def raster(run):
-    split, path = run.recorded_files()[0]
-    recording = run.recordings(path, split)[0]
-    network, spikes = run.network, recording.spikes
+    split, batch = run.recorded_batches()[0]
+    all_spikes, labels = run.recordings(split, batch)
+    network, spikes = run.network, all_spikes[0]
     steps, liquid = len(spikes), spikes[:, : network.n_liquid]
     split_name = pictures.SPLIT_STYLES[split][0]
     text = (
-        f"Every spike of the liquid while it sees one {split_name} sample, a {run.classes[recording.label]}, for "
+        f"Every spike of the liquid while it sees one {split_name} sample, a {run.classes[labels[0]]}, for "
         f"{steps} ms (above), and how many spikes there are in each millisecond (below). The {network.n_liquid:,} "
         f"liquid neurons fire {liquid.sum() / steps:.1f} spikes per ms on the mean, {1000 * liquid.mean():.0f} Hz "
         f"each; the inputs {spikes[:, network.n_liquid :].sum() / steps:.1f} per ms."
@@ -153,9 +152,8 @@ def raster(run):
 
 def branching(run):
     by_split = {}
-    for split, path in run.recorded_files():
-        factors = branching_factors(run.network, np.stack([r.spikes for r in run.recordings(path, split)]))
-        by_split[split] = np.append(by_split.get(split, []), factors)
+    for split, batch in run.recorded_batches():
+        by_split[split] = np.append(by_split.get(split, []), run.branching_factors(split, batch))
     factors = np.concatenate(list(by_split.values()))
     if np.isnan(factors).all():
         raise Missing("no recorded sample has spikes between 29 ms after its beginning and 29 ms before its end")

@@ -1,0 +1,27 @@
+"""Test accuracy of a run: that of the first cycle with the highest validation accuracy.
+
+Source: Ivanov and Michmizos, NeurIPS 2021.
+"""
+
+import numpy as np
+
+from nalsm.errors import UserError
+from nalsm.evaluation.trained import runner
+from nalsm.training import Result
+
+
+def test_accuracy(folder):
+    """Return (Result, number of cycles) of an open run.
+
+    folder : RunFolder. Raises UserError where the run is unfinished, DamagedFile where the file is damaged.
+    """
+    try:
+        arrays, _ = folder.read(folder.accuracies)
+    except FileNotFoundError:
+        raise UserError(
+            f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; {runner(folder)} with "
+            "the same answers goes on with it"
+        ) from None
+    valid, test, train = (arrays[f"ACUM_{split}_ACC_l"] for split in ("VAL", "TST", "TRAIN"))
+    best = int(np.argmax(valid))  # the first of equals
+    return Result(best + 1, float(valid[best]), float(test[best]), float(train[best])), len(valid)

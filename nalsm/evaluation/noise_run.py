@@ -1,0 +1,130 @@
+"""The noisy test set of a trained run: the run's liquid and weights W_INI, and spike counts beside its own.
+
+The version folder gets a second record, which names the run by the hash of its identity: noisy counts
+are never read together with another run's test counts. The engine in it is the one that made the noisy
+counts; it need not be the run's, as all engines give the same spikes.
+"""
+
+import shutil
+
+from nalsm.counting import count_spikes
+from nalsm.errors import DamagedFile, UserError
+from nalsm.evaluation.noise import NOISE, with_noise
+from nalsm.run_folder import RunFolder, identity_hash
+from nalsm.training import TrainingRun
+
+
+class NoiseFolder(RunFolder):
+    """The files of a noisy test set, in the version folder of the run that it belongs to."""
+
+    holds = "noisy test set"
+    remedy = "give --overwrite to present it anew"
+
+    def __init__(self, output_dir, version, noise):
+        super().__init__(output_dir, version)
+        self.noise = noise
+
+    @property
+    def parameters_json(self):
+        return self.path / f"{self.noise.name}_VER_{self.version}_params.json"
+
+    @property
+    def parameters_text(self):
+        return self.path / f"{self.noise.name}_VER_{self.version}_params.txt"
+
+    @property
+    def times(self):
+        return self.path / f"{self.noise.name}_VER_{self.version}_times.json"
+
+    def counts(self, split, batch):
+        return self.path / f"{self.noise.name}_{super().counts(split, batch).name}"
+
+    def all_counts(self):
+        """Return the paths of all count files that it should have."""
+        n_batches = self.identity["test_samples"] // self.identity["batch_size"]
+        return [self.counts("test", batch) for batch in range(n_batches)]
+
+    def is_finished(self):
+        """Tell whether all counts are there and sound; what is not will be made (again)."""
+        return all(self.read_if_good(path, say=lambda _text: None) for path in self.all_counts())
+
+    def _require_empty(self):
+        """The files of the run are here."""
+
+    def _clear(self):
+        for path in self.path.glob(f"{self.noise.name}_*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+class NoiseRun(TrainingRun):
+    """Presents the noisy test set once; `settings` are those of the run, `settings.seed` the noise's."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.noise = NOISE[settings.dataset]
+        self.trained = self.folder
+        self.folder = NoiseFolder(settings.output_dir, settings.version, self.noise)
+
+    def run(self):
+        """Present what has no counts yet."""
+        settings = self.settings
+        self.trained.open()
+        data_path = settings.source.find(settings.data_dir)
+        self.network = self._load_network()
+        number = settings.network_number
+        self._require_unchanged("network_sha256", self.network.fingerprint, f"NET_NUM_VAR: network {number}")
+        self.folder.require_space(settings.test_samples * self.network.n_liquid + 50e6)
+        recorded = None if settings.overwrite else self.folder.recorded_parameters()
+        self.seed = self._choose_seed(recorded)
+        dataset = settings.source.load(data_path)
+        self._require_unchanged("dataset_sha256", dataset.fingerprint, f"--data-dir: {dataset.name} in {data_path}")
+        noisy = with_noise(dataset, self.noise, data_path, self.seed)
+        self.dataset = noisy.reduced(*settings.sizes.values(), seed=self.trained.identity["seed"])
+        self.liquid = self._open_liquid()
+        identity = self._identity()
+        if recorded:
+            self.folder.require_same(recorded, identity)
+
+        with self.folder.locked(settings.overwrite):
+            weights = self._trained_weights()
+            self.folder.start(identity, self._details())
+            self.say(
+                f"{'going on with' if recorded else 'new'} {self.folder.holds} of version {settings.version}, "
+                f"{settings.model} on {self.dataset.name}, seed {self.seed}: {self.folder.path}"
+            )
+            with self._timed("counting"):
+                count_spikes(self, weights, {"test": self.dataset.test})
+
+    def _require_unchanged(self, key, value, what):
+        if self.trained.identity[key] != value:
+            raise UserError(
+                f"{what} is not the one that version {self.settings.version} was trained with; its SHA-256 is "
+                f"{value[:12]}..., {self.trained.parameters_json.name} says {self.trained.identity[key][:12]}..."
+            )
+
+    def _choose_seed(self, recorded):
+        return super()._choose_seed(recorded or {"identity": self.trained.identity})
+
+    def _trained_weights(self):
+        path = self.trained.weights
+        try:
+            return self.trained.read(path)[0]["W_INI"]
+        except FileNotFoundError:
+            raise UserError(
+                f"VERSION: {path} is not there: the run is not initialised; start its training program again"
+            ) from None
+        except DamagedFile as error:
+            raise DamagedFile(f"{error}; its training program makes it again if the run is unfinished") from None
+
+    def _identity(self):
+        settings = self.settings
+        return {
+            "run": identity_hash(self.trained.identity),
+            "noise": self.noise.name,
+            "model": settings.model,
+            "dataset": self.dataset.name,
+            "seed": self.seed,
+            "batch_size": settings.batch_size,
+            "test_samples": settings.test_samples,
+            "engine": self.liquid.engine,
+        }

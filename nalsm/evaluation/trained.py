@@ -1,0 +1,45 @@
+"""The run that is looked at: where it lies, which program made it."""
+
+from nalsm.run_folder import RunFolder
+from nalsm.settings import chosen_folder
+
+_DATASETS = {"MNIST": "MNIST", "N-MNIST": "N_MNIST", "Fashion-MNIST": "F_MNIST"}  # in names of programs
+
+
+def open_run(root, answers, version):
+    """Return the RunFolder of a version, its identity read; raises UserError where there is no run."""
+    folder = RunFolder(chosen_folder(answers, "output_dir", root), version)
+    folder.remedy = "choose another VERSION, or train it anew with --overwrite"
+    folder.open()
+    return folder
+
+
+def title(folder):
+    """Return what an open run is, in words."""
+    return f"version {folder.version}, {folder.identity['model']} on {folder.identity['dataset']}"
+
+
+def is_on(folder, dataset):
+    """Tell whether an open run is on this data set, or on simulated recordings in its format."""
+    return folder.identity["dataset"].removeprefix("simulated ") == dataset
+
+
+def runner(folder, noise=False):
+    """Return the name of the program that trains such a run, or presents its noisy test set."""
+    model = folder.identity["model"].replace("+", "_").replace("-", "")
+    dataset = next(name for known, name in _DATASETS.items() if is_on(folder, known))
+    return f"{model}_RUN_MAIN_SIM_{dataset}{'_NOISE' if noise else ''}.py"
+
+
+def counts_of(folder, paths):
+    """Return (counts [n, R], labels [n]) of count files of an open run, in order.
+
+    Raises FileNotFoundError, and DamagedFile as `RunFolder.read` does.
+    """
+    import numpy as np
+
+    arrays = [folder.read(path)[0] for path in paths]
+    return (
+        np.concatenate([a["olc_S_AGG_RES"] for a in arrays]),
+        np.concatenate([a["scalar_labels_in_batch_arr"] for a in arrays]),
+    )

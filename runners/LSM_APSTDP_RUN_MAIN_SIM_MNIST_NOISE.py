@@ -1,0 +1,7 @@
+"""Present the noisy test set of a run of LSM+AP-STDP on MNIST: asks the common questions; --help lists all."""
+
+from checkout import ROOT
+
+from nalsm.evaluation.programs import present_noisy
+
+present_noisy("LSM+AP-STDP", "MNIST", ROOT)

@@ -1,0 +1,7 @@
+"""Print the branching factors of a run: asks for its version; --help lists all settings."""
+
+from checkout import ROOT
+
+from nalsm.evaluation.programs import show_branching_factors
+
+show_branching_factors(ROOT)

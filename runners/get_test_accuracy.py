@@ -1,0 +1,7 @@
+"""Print the test accuracy of a run: asks for its version; --help lists all settings."""
+
+from checkout import ROOT
+
+from nalsm.evaluation.programs import show_test_accuracy
+
+show_test_accuracy(ROOT)
