@@ -113,10 +113,18 @@ def report(root):
             chosen_folder(answers, "output_dir", root), version, chosen_folder(answers, "networks_dir", root)
         )
 
+    def page(answers, default):
+        path = Path(answers["output"]).expanduser() if answers["output"] else default
+        if not path.parent.is_dir():
+            raise UserError(f"--output: the page cannot be written to {path}: there is no folder {path.parent}")
+        return path
+
     def write_one(answers):
         from nalsm.report import write_report
 
-        path, missing = write_report(data(answers["version"], answers), answers["output"])
+        run = data(answers["version"], answers)
+        path = page(answers, run.folder.report)
+        missing = write_report(run, path)
         say(f"missing: {', '.join(missing).lower()}" if missing else "complete", answers["quiet"])
         say(f"report: {path}")
 
@@ -128,7 +136,7 @@ def report(root):
             raise UserError("--compare: name two versions or more, as in --compare 1 2 3")
         runs = [data(version, answers) for version in versions]
         default = chosen_folder(answers, "output_dir", root) / f"comparison_{'_'.join(map(str, versions))}.html"
-        path = Path(answers["output"] or default).expanduser()
+        path = page(answers, default)
         write_comparison(runs, path)
         say(f"comparison: {path}")
 

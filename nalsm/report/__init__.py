@@ -5,18 +5,16 @@ A page is one file: pictures are inside, nothing is loaded from anywhere, no scr
 
 import base64
 import io
-from pathlib import Path
 
 from nalsm.files import replacing, write_text
 
 _PNG = {"format": "png", "metadata": {"Software": None}}
 
 
-def write_report(run, path=None):
-    """Write the report of a RunData, its pictures as PNG beside it in the version folder; return (path, missing).
+def write_report(run, path):
+    """Write the report of a RunData to `path`, and its pictures as PNG into the version folder.
 
-    path : of the page; the version folder's report.html if not given
-    missing : titles of the parts that could not be drawn
+    Returns the titles of the parts that could not be drawn; the page says why.
     """
     from nalsm.report.sections import sections
 
@@ -31,9 +29,8 @@ def write_report(run, path=None):
             png = _png(section.figure)
             _write_bytes(picture, png)
             parts.append((section, _data_uri(png)))
-    path = Path(path) if path else run.folder.report
     write_text(path, _render("report.html", run=run, parts=parts, missing=missing, settings=_settings(run)))
-    return path, missing
+    return missing
 
 
 def write_comparison(runs, path):
