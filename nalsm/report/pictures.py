@@ -10,15 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"  # (the yellow is too pale for lines on white)
 SPLIT_STYLES = {
     "train": ("training", GREEN, (0, (1, 1))),
     "valid": ("validation", ORANGE, (0, (5, 1.5))),
     "test": ("test", BLUE, "-"),
 }
-RUN_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, YELLOW)  # of several runs, in their order
+RUN_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)  # of several runs, in their order
 GREY = "0.45"
 WIDTH = 6.2  # inches: wide enough for a page, and still legible when a phone shrinks it
 DPI = 160
@@ -55,7 +54,15 @@ def accuracy(accuracies, published=None):
     best = int(np.argmax(accuracies["valid"]))
     cycles = np.arange(1, len(accuracies["valid"]) + 1)
     for split, (name, colour, dashes) in SPLIT_STYLES.items():
-        axes.plot(cycles, 100 * accuracies[split], color=colour, ls=dashes, lw=1.8, label=name)
+        axes.plot(
+            cycles,
+            100 * accuracies[split],
+            color=colour,
+            ls=dashes,
+            lw=1.8,
+            label=name,
+            marker="." if len(cycles) < 15 else "",
+        )
     if published:
         axes.axhline(published, color=GREY, lw=1, zorder=0, label=f"published, test: {published:.2f} %")
     axes.axvline(best + 1, color=BLACK, lw=1, ls=":")
@@ -241,13 +248,14 @@ def rates(hertz, positions, n_exc):
     panels = np.ravel(figure.subplots(rows, columns, squeeze=False))
     top = max(float(np.percentile(hertz, 99)), 1e-9)
     names = "xyz"
+    dot = min(3.5, 35 / max(sizes))
     for axes, number in zip(panels, layers, strict=False):
         grid = np.full((sizes[order[1]], sizes[order[0]]), np.nan)
         here = layer == number
         grid[down[here], across[here]] = hertz[here]
         image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=top, origin="lower", interpolation="nearest")
         inhibitory = here & (np.arange(len(hertz)) >= n_exc)
-        axes.plot(across[inhibitory], down[inhibitory], "x", color="white", ms=3.2, mew=1.0)
+        axes.plot(across[inhibitory], down[inhibitory], "o", mfc="white", mec=BLACK, ms=dot, mew=0.15 * dot)
         axes.set_title(f"{names[order[2]]} = {number}", fontsize=11)
         axes.set(xticks=[], yticks=[])
     for axes in panels[len(layers) :]:
@@ -255,7 +263,7 @@ def rates(hertz, positions, n_exc):
     panels[(rows - 1) * columns].set_xlabel(f"{names[order[0]]} →", fontsize=11)
     panels[(rows - 1) * columns].set_ylabel(f"{names[order[1]]} →", fontsize=11)
     bar = figure.colorbar(image, ax=list(panels), shrink=0.9, extend="max" if hertz.max() > top else "neither")
-    bar.set_label("spikes per second (Hz)", fontsize=12)
+    bar.set_label("rate (Hz)", fontsize=12)
     bar.ax.tick_params(labelsize=11)
     return figure
 
@@ -304,6 +312,7 @@ def comparison(rows):
     low, high = (min(figures), max(figures)) if figures else (0, 100)
     margin = max(0.4 * (high - low), 0.5)  # room for the numbers
     near.set_xlim(max(0, low - margin), high + margin)
+    near.set_xticks([tick for tick in near.get_xticks() if near.get_xlim()[0] <= tick <= 100])
     whole.set(xlim=(0, 100), ylim=(len(rows) - 0.4, -0.75))
     whole.set_yticks(places, [label for label, *_ in rows])
     near.grid(axis="x", color="0.9")
@@ -318,7 +327,7 @@ def comparison(rows):
 
 def learning_curves(curves):
     """Validation accuracy after each cycle of several runs; curves: [(label, fractions [cycles])]."""
-    figure = new_figure(4.2)
+    figure = new_figure(3.8 + 0.12 * len(curves))
     axes = figure.add_subplot()
     dashes = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
     for number, (label, values) in enumerate(curves):
@@ -329,5 +338,5 @@ def learning_curves(curves):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     axes.grid(axis="y", color="0.9")
     tidy(axes, "cycle over the training samples", "validation accuracy (%)")
-    legend(axes, loc="lower right")
+    figure.legend(loc="outside upper left", ncols=2, fontsize=11, frameon=False)
     return figure

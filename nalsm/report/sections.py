@@ -216,7 +216,7 @@ def rates(run):
     )
     text = (
         f"Mean rate of every liquid neuron over the {len(counts):,} test samples, at its place on the grid of "
-        f"{' x '.join(map(str, network.dims or ()))} points, layer by layer; crosses mark inhibitory neurons. On the "
+        f"{' x '.join(map(str, network.dims or ()))} points, layer by layer; dots mark inhibitory neurons. On the "
         f"mean {means}; {np.count_nonzero(hertz == 0)} of {len(hertz):,} never fire."
     )
     alt = f"Heat maps of the rates of {len(hertz)} neurons, layer by layer; on the mean {means}"
