@@ -394,6 +394,8 @@ def test_browser_draws_the_page(written, browser, width):
     requests_of(browser)
     browser.get(address)
     assert browser.title == "Run 7: NALSM on MNIST"
+    decoded = "Promise.allSettled([...document.images].map(i => i.decode())).then(all => all.map(one => one.status))"
+    assert browser.execute_script(f"return {decoded}") == ["fulfilled"] * len(PICTURES)
     sizes = browser.execute_script("return [...document.images].map(i => [i.naturalWidth, i.clientWidth])")
     assert len(sizes) == len(PICTURES)
     assert all(natural > 0 for natural, _ in sizes)
