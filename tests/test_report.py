@@ -255,11 +255,19 @@ def test_damaged_file(quick, tmp_path, name, titles):
     page, missing = report(tmp_path)
     assert len(missing) == titles
     assert f"{name} is damaged" in page.text
+    assert "The run is not finished" not in page.text
 
 
 def test_folder_that_holds_no_run(tmp_path):
     (tmp_path / "train_data" / "ver_7").mkdir(parents=True)
     with pytest.raises(DamagedFile, match="no parameters of a run"):
+        data(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("sample_ms", "250"), ("cycles", None), ("seed", 1.5)])
+def test_parameters_that_are_no_runs(tmp_path, name, value):
+    made_run(tmp_path, 7, "started", **{name: value})
+    with pytest.raises(DamagedFile, match=r"VER_7_params\.json|cannot be read"):
         data(tmp_path)
 
 
@@ -311,7 +319,7 @@ def test_program_on_a_real_run(finished_place):
     assert f"report: {folder / 'report.html'}" in done.stdout
     page = Page(folder / "report.html")
     assert "missing: spikes of one sample, branching factor" in done.stdout  # so small a run records none
-    assert "no spikes were recorded" in page.text
+    assert "there are no recorded spikes" in page.text
     assert len(page.all("img")) == 6
     assert folder_contents(folder) == before
 

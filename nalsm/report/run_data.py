@@ -17,10 +17,20 @@ N_CLASSES = 10
 FASHION_CLASSES = (
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
+# Settings that the report computes with; the file they are read from has no checksum.
+_WHOLE_NUMBERS = (
+    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
+    "sample_ms", "cycles",
+)  # fmt: skip
 
 
 class Missing(Exception):
     """A piece that is not there (yet); its text says why."""
+
+
+def _is_whole(identity):
+    numbers = [identity.get(name) for name in _WHOLE_NUMBERS]
+    return all(type(number) is int and number >= 0 for number in numbers) and identity["batch_size"] > 0
 
 
 class RunData:
@@ -34,6 +44,8 @@ class RunData:
             raise DamagedFile(f"{self.folder.path} cannot be read: {self.status.problem}")
         self.parameters = self.folder.recorded_parameters()
         self.folder.identity = self.parameters["identity"]
+        if not _is_whole(self.identity):
+            raise DamagedFile(f"{self.folder.parameters_json} holds other parameters than those of a run")
 
     @property
     def identity(self):
@@ -59,7 +71,7 @@ class RunData:
         full |= {"cycles": 5_000, "sample_ms": 250, "init_ms": 20}
         if self.status.model == "LSM":  # has no initialisation
             del full["init_samples"], full["init_ms"]
-        return any(self.identity.get(name, size) < size for name, size in full.items())
+        return any(self.identity[name] < size for name, size in full.items())
 
     @cached_property
     def network(self):
@@ -118,9 +130,9 @@ class RunData:
     @cached_property
     def test_counts(self):
         """Counts uint16 [n, R] of the test samples, their labels [n], the size of a batch."""
-        size = int(self.identity["batch_size"])
+        size = self.identity["batch_size"]
         counts, labels = [], []
-        for batch in range(int(self.identity["test_samples"]) // size):
+        for batch in range(self.identity["test_samples"] // size):
             arrays, _ = self._read(self.folder.counts("test", batch), "counting of the test samples")
             counts.append(arrays["olc_S_AGG_RES"])
             labels.append(arrays["scalar_labels_in_batch_arr"])
@@ -130,11 +142,11 @@ class RunData:
         """Return (split, number) of the batches there are recorded spikes of, test samples first."""
         found = []
         for split in ("test", "valid", "train"):
-            batches = range(int(self.identity[f"{split}_samples"]) // int(self.identity["batch_size"]))
+            batches = range(self.identity[f"{split}_samples"] // self.identity["batch_size"])
             found += [(split, batch) for batch in batches if self.folder.spikes(split, batch).exists()]
         if not found:
             raise Missing(
-                "no spikes were recorded: a run keeps those of the last batch in every 10,000 samples of a split"
+                "there are no recorded spikes: a run keeps those of the last batch in every 10,000 samples of a split"
             )
         return found
 
@@ -142,7 +154,7 @@ class RunData:
         """Return (spikes bool [n, steps, N], liquid neurons first, then inputs; labels [n]) of a recorded batch."""
         arrays, _ = self._read(self.folder.spikes(split, batch), "counting")
         labels = arrays["scalar_labels_in_batch_arr"].astype(int)
-        spikes = np.zeros((len(labels), int(self.identity["sample_ms"]), self.network.n_neurons), bool)
+        spikes = np.zeros((len(labels), self.identity["sample_ms"], self.network.n_neurons), bool)
         spikes[tuple(arrays["spike_rec_per_batch"].T)] = True
         return spikes, labels
 
