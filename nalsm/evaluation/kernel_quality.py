@@ -10,8 +10,7 @@ the noisy test set.
 
 Counts are whole numbers, so the product of the matrix with its transpose is exact in float64, and the
 roots of its eigenvalues are the singular values, near the tolerance far more exact than float32 has them.
-Where one is so near that float32 might see it on the other side, matrix_rank itself is called; else
-nearly half of the time is saved.
+Where one is so near that float32 might see it on the other side, matrix_rank itself is called.
 
 Source: Ivanov and Michmizos, NeurIPS 2021; R. Legenstein and W. Maass, Neural Networks 20:323, 2007.
 """
@@ -26,9 +25,9 @@ from nalsm.random_streams import stream
 
 N_CLASSES = 10
 _EPS = float(np.finfo(np.float32).eps)
-# How near is too near, as a share of the largest singular value: twice the error LAPACK's guide gives for computed
-# singular values; near the tolerance, errors of matrices of counts were found to be a thousand times smaller.
-_DOUBT = _EPS
+# How near is too near, as a share of the largest singular value: the error that LAPACK's guide gives for computed
+# singular values. Near the tolerance, those of matrices of counts were found to be off by a thousandth of it.
+_DOUBT = _EPS / 2
 
 
 def mean_rank(counts, labels, per_class=100, draws=1000, seed=0):

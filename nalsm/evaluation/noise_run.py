@@ -81,7 +81,7 @@ class NoiseRun(TrainingRun):
         noisy = with_noise(dataset, self.noise, data_path, self.seed)
         self.dataset = noisy.reduced(*settings.sizes.values(), seed=self.trained.identity["seed"])
         self.liquid = self._open_liquid()
-        identity = self._identity()
+        self.folder.identity = identity = self._identity()
         if recorded:
             self.folder.require_same(recorded, identity)
 
