@@ -10,19 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from nalsm.files import read_arrays  # noqa: E402
-
-# Mean and standard deviation over 10 networks of 1000 neurons, percent (Ivanov and Michmizos, NeurIPS 2021).
-PUBLISHED = {
-    ("NALSM", "MNIST"): "95.96 ± 0.13",
-    ("NALSM", "N-MNIST"): "95.90 ± 0.16",
-    ("NALSM", "Fashion-MNIST"): "83.05 ± 0.21",
-    ("LSM+AP-STDP", "MNIST"): "95.49 ± 0.09",
-    ("LSM+AP-STDP", "N-MNIST"): "95.23 ± 0.16",
-    ("LSM", "MNIST"): "95.30 ± 0.10",
-    ("LSM", "N-MNIST"): "95.02 ± 0.15",
-    ("LSM+STDP", "MNIST"): "89.47 ± 0.45",
-    ("LSM+STDP", "N-MNIST"): "86.80 ± 0.51",
-}
+from nalsm.published import ACCURACIES  # noqa: E402
 
 
 def row(folder):
@@ -31,6 +19,7 @@ def row(folder):
     parameters = json.loads((folder / f"VER_{version}_params.json").read_text())
     run, seconds = parameters["identity"], json.loads((folder / f"VER_{version}_times.json").read_text())
     accuracies, _ = read_arrays(folder / "FILE_L_VAL_ACC_L.files")
+    n_liquid = len(read_arrays(folder / "W_b_by_ITER.evaldata")[0]["W_best"])
     best = int(np.argmax(accuracies["ACUM_VAL_ACC_l"]))
     test, valid = (100 * accuracies[name][best] for name in ("ACUM_TST_ACC_l", "ACUM_VAL_ACC_l"))
     knobs = ", ".join(f"{v:g}" for k, v in run.items() if k.startswith("knob_")) or "-"
@@ -38,7 +27,7 @@ def row(folder):
     network = f"{run['network_number']} ({run['network_sha256'][:8]})"
     cells = (
         run["model"], run["dataset"], knobs, network, run["seed"], f"{run['batch_size']}", stages,
-        f"**{test:.2f}**", f"{valid:.2f}", best + 1, PUBLISHED.get((run["model"], run["dataset"]), "-"),
+        f"**{test:.2f}**", f"{valid:.2f}", best + 1, ACCURACIES.get((run["model"], run["dataset"], n_liquid), "-"),
     )  # fmt: skip
     return "| " + " | ".join(map(str, cells)) + " |"
 

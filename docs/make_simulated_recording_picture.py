@@ -1,6 +1,5 @@
 """Draw docs/simulated_recording.png: a digit and what the simulated event camera makes of it.
 
-Needs matplotlib, which the package itself does not: pip install matplotlib
 Run from anywhere: python docs/make_simulated_recording_picture.py [number of the MNIST training image, from 0]
 """
 

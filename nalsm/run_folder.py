@@ -4,6 +4,7 @@ All files but the parameters are HDF5 with a checksum (`nalsm.files`), and carry
 they belong to: a file of another run is never read as one of this run.
 """
 
+import fcntl
 import json
 import shutil
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ SPLITS = ("valid", "test", "train")  # in the order they are presented
 _COUNTS = {"valid": "VALIDATION_{v}_S_AGG", "test": "TEST_{v}_S_AGG", "train": "TRAIN_S_AGG_{v}"}
 _SPIKES = {"valid": "VALIDATION_{v}_SPIKES", "test": "TEST_{v}_SPIKES", "train": "TRAIN_S_AGG_{v}"}
 _LOCK = ".lock"
+_SECONDS_FOR_LOCK = 0.3  # `is_locked` of another process may hold it for a moment
 _PARAMETERS_FORMAT = 1
 
 
@@ -64,6 +66,19 @@ class RunFolder:
     def accuracies(self):
         """The file that is written last: a run that has it is finished."""
         return self.path / "FILE_L_VAL_ACC_L.files"
+
+    @property
+    def event_log(self):
+        """The folder TensorBoard reads while the readout trains (`nalsm.event_log`); no result."""
+        return self.path / "tensorboard"
+
+    @property
+    def report(self):
+        """The page of `nalsm.report`, which can be written again at any time; no result."""
+        return self.path / "report.html"
+
+    def report_picture(self, name):
+        return self.path / f"report_{name}.png"
 
     def counts(self, split, batch):
         return self.path / f"{_COUNTS[split].format(v=self.version)}_BATCH_{batch}.datasagg"
@@ -157,7 +172,7 @@ class RunFolder:
         if created:
             sync(self.path.parent)
         try:
-            with FileLock(self.path / _LOCK, timeout=0):
+            with FileLock(self.path / _LOCK, timeout=_SECONDS_FOR_LOCK, poll_interval=0.05):
                 if overwrite:
                     self._clear()
                 self._remove_leftovers()
@@ -204,6 +219,17 @@ class RunFolder:
 
     def is_finished(self):
         return self.accuracies.exists() and self.readout_weights.exists() and not self.readout_checkpoint.exists()
+
+    def is_locked(self):
+        """Tell whether a process is working in the folder just now; False where that cannot be found out."""
+        try:
+            with open(self.path / _LOCK, "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back as the file is closed, at once
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def require_space(self, n_bytes):
         """Raise UserError unless the disk has room for so much more."""

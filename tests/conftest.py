@@ -107,10 +107,15 @@ def assert_one_line_error(done, code, *words):
 
 
 def folder_contents(folder):
-    """What a version folder holds, file by file, without what differs from run to run: dates, times, the command."""
+    """What a version folder holds, file by file, without what differs from run to run: dates, times, the command.
+
+    Reports and TensorBoard's log are no results: they are left out too.
+    """
     contents = {}
     for path in sorted(folder.iterdir()):
-        if path.name == ".lock" or path.name.endswith(("_times.json", "_params.txt")):
+        if path.name in (".lock", "tensorboard") or path.name.endswith(("_times.json", "_params.txt")):
+            continue
+        if path.name.startswith("report"):
             continue
         if path.suffix == ".json":
             contents[path.name] = json.loads(path.read_text())["identity"]

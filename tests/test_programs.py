@@ -36,7 +36,7 @@ def test_scripted_run_from_another_folder(place, mnist):
     folder = place / "train_data" / "ver_7"
     assert f"results: {folder}" in done.stdout
 
-    names = {p.name for p in folder.iterdir()} - {".lock"}
+    names = {p.name for p in folder.iterdir()} - {".lock", "tensorboard"}
     counts = {f"TRAIN_S_AGG_7_BATCH_{i}.datasagg" for i in range(8)}
     counts |= {f"{split}_7_S_AGG_BATCH_{i}.datasagg" for split in ("VALIDATION", "TEST") for i in range(2)}
     assert names == counts | {

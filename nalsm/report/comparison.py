@@ -1,0 +1,90 @@
+"""Several runs side by side: the pictures and the table of main facts."""
+
+from nalsm.published import SOURCE
+from nalsm.report import pictures
+from nalsm.report.run_data import Missing
+from nalsm.report.sections import Section
+
+
+def compare(runs):
+    """Return (Sections, [(name of a fact, its value for each run)]) of a list of RunData."""
+    return [_accuracies(runs), _curves(runs)], _facts(runs)
+
+
+def _test_percent(run):
+    return 100 * run.status.accuracies["test"] if run.status.accuracies else None
+
+
+def _accuracies(runs):
+    rows = [
+        (f"{run.status.version}: {run.status.model}\n{run.status.dataset}", _test_percent(run), run.published)
+        for run in runs
+    ]
+    text = (
+        "Test accuracy of each run at the cycle with the best validation accuracy; grey: what is published for the "
+        f"same model, data and number of neurons ({SOURCE}), where there is a figure."
+    )
+    unfinished = [str(run.status.version) for run in runs if run.status.state != "finished"]
+    if unfinished:
+        text += f" Not finished: {', '.join(unfinished)}; what they have reached so far is shown."
+    reduced = [str(run.status.version) for run in runs if run.is_reduced]
+    if reduced:
+        text += (
+            f" With fewer samples, snapshots or cycles than the published runs: {', '.join(reduced)}; the table has "
+            "the numbers."
+        )
+    alt = "; ".join(
+        f"run {run.status.version}: " + ("no accuracy yet" if (p := _test_percent(run)) is None else f"{p:.2f} %")
+        for run in runs
+    )
+    return Section("comparison", "Test accuracy", text, alt, pictures.comparison(rows))
+
+
+def _curves(runs):
+    title, curves = "Validation accuracy while the readout trains", []
+    for run in runs:
+        try:
+            values = run.accuracies()["valid"]
+        except Missing:
+            continue
+        if len(values):
+            curves.append((f"{run.status.version}: {run.status.model}, {run.status.dataset}", values))
+    if not curves:
+        return Section("curves", title, "Missing: no run has finished a cycle of the readout yet.")
+    text = "Share of validation samples classified correctly after each cycle over the training samples."
+    alt = f"Curves of validation accuracy of {len(curves)} runs"
+    return Section("curves", title, text, alt, pictures.learning_curves(curves))
+
+
+def _facts(runs):
+    def percent(run, split):
+        accuracies = run.status.accuracies
+        return f"{100 * accuracies[split]:.2f} %" if accuracies else "not yet"
+
+    def number(run, name):
+        value = run.identity.get(name, "?")
+        return f"{value:,}" if isinstance(value, int) else value
+
+    facts = [
+        ("model", lambda run: run.status.model),
+        ("data", lambda run: run.status.dataset),
+        ("knobs", lambda run: ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in run.status.knobs.items()) or "none"),
+        ("state", lambda run: run.status.state or f"cannot be read: {run.status.problem}"),
+        ("test accuracy", lambda run: percent(run, "test")),
+        ("published", lambda run: f"{run.published} %" if run.published else "no figure"),
+        ("validation accuracy", lambda run: percent(run, "valid")),
+        ("training accuracy", lambda run: percent(run, "train")),
+        ("best validation cycle", lambda run: f"{run.status.best_cycle:,}" if run.status.best_cycle else "none yet"),
+        ("network", lambda run: f"{run.status.network} ({run.n_liquid or '?'} neurons)"),
+        ("seed", lambda run: run.status.seed),
+        *(
+            (name.replace("_", " "), lambda run, name=name: number(run, name))
+            for name in ("train_samples", "valid_samples", "test_samples", "init_samples", "cycles", "batch_size")
+        ),
+        *(
+            (f"seconds, {stage}", lambda run, stage=stage: f"{run.status.seconds.get(stage, 0):,.0f}")
+            for stage in ("initialisation", "counting", "readout")
+        ),
+        ("started", lambda run: run.parameters.get("started", "?")),
+    ]
+    return [(name, [value(run) for run in runs]) for name, value in facts]

@@ -1,0 +1,184 @@
+"""What a report shows of one run, read from its version folder piece by piece.
+
+Every piece may be missing while a run is unfinished: its method then raises `Missing`, which says why.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from nalsm.errors import DamagedFile, NalsmError
+from nalsm.network import Network, network_path
+from nalsm.published import ACCURACIES, BRANCHING_FACTORS
+from nalsm.run_folder import RunFolder
+from nalsm.runs import ACCURACY_NAMES, read_status
+
+N_CLASSES = 10
+FASHION_CLASSES = (
+    "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+# Settings that the report computes with; the file they are read from has no checksum.
+_WHOLE_NUMBERS = (
+    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
+    "sample_ms", "cycles",
+)  # fmt: skip
+
+
+class Missing(Exception):
+    """A piece that is not there (yet); its text says why."""
+
+
+def _is_whole(identity):
+    numbers = [identity.get(name) for name in _WHOLE_NUMBERS]
+    return all(type(number) is int and number >= 0 for number in numbers) and identity["batch_size"] > 0
+
+
+class RunData:
+    """The run in a version folder; `status` is its `nalsm.runs.RunStatus`."""
+
+    def __init__(self, output_dir, version, networks_dir):
+        self.folder = RunFolder(output_dir, version)
+        self.status = read_status(output_dir, version)
+        self.networks_dir = networks_dir
+        if not self.status.model:
+            raise DamagedFile(f"{self.folder.path} cannot be read: {self.status.problem}")
+        self.parameters = self.folder.recorded_parameters()
+        self.folder.identity = self.parameters["identity"]
+        if not _is_whole(self.identity):
+            raise DamagedFile(f"{self.folder.parameters_json} holds other parameters than those of a run")
+
+    @property
+    def identity(self):
+        return self.folder.identity
+
+    @property
+    def is_simulated(self):
+        return "simulated" in self.status.dataset.lower()
+
+    @property
+    def classes(self):
+        """The names of the classes."""
+        return FASHION_CLASSES if self.status.dataset == "Fashion-MNIST" else tuple(map(str, range(N_CLASSES)))
+
+    @property
+    def class_word(self):
+        return "class" if self.status.dataset == "Fashion-MNIST" else "digit"
+
+    @property
+    def is_reduced(self):
+        """Whether it used fewer samples, snapshots or cycles than the published runs."""
+        full = {"train_samples": 50_000, "valid_samples": 10_000, "test_samples": 10_000, "init_samples": 50_000}
+        full |= {"cycles": 5_000, "sample_ms": 250, "init_ms": 20}
+        if self.status.model == "LSM":  # has no initialisation
+            del full["init_samples"], full["init_ms"]
+        return any(self.identity[name] < size for name, size in full.items())
+
+    @cached_property
+    def network(self):
+        """The Network the run was made with."""
+        path = network_path(self.networks_dir, self.status.network)
+        try:
+            network = Network.load(path)
+        except FileNotFoundError:
+            raise Missing(f"there is no {path}; say with --networks-dir where the run's network lies") from None
+        except NalsmError as error:
+            raise Missing(str(error)) from None
+        if network.fingerprint != self.identity.get("network_sha256"):
+            raise Missing(f"{path} is not the network of this run; name its folder with --networks-dir")
+        return network
+
+    @cached_property
+    def n_liquid(self):
+        """Liquid neurons; None where nothing tells."""
+        try:
+            return self.network.n_liquid
+        except Missing:
+            pass
+        try:
+            return self.best_readout[0].shape[0]
+        except Missing:
+            return None
+
+    @property
+    def published(self):
+        """The `published.Accuracy` to compare with, or None."""
+        return ACCURACIES.get((self.status.model, self.status.dataset, self.n_liquid))
+
+    @property
+    def published_branching(self):
+        return BRANCHING_FACTORS.get((self.status.model, self.status.dataset)) if self.n_liquid == 1000 else None
+
+    # ---- pieces -----------------------------------------------------------------------------------
+
+    def accuracies(self):
+        """Return fractions after every cycle so far, by split: float64 [cycles]."""
+        arrays = self._read_first(self.folder.accuracies, self.folder.readout_checkpoint, what="the readout's training")
+        return {split: arrays[name] for split, name in ACCURACY_NAMES.items()}
+
+    @cached_property
+    def best_readout(self):
+        """Weights float32 [R, classes] and biases [classes] at the best validation cycle so far."""
+        files = self.folder.readout_weights, self.folder.readout_checkpoint
+        arrays = self._read_first(*files, what="the readout's training")
+        return arrays["W_best"], arrays["b_best"]
+
+    def weights(self):
+        """Return (float32 [S] after initialisation, absolute value before it, whether the rule changes weights)."""
+        arrays, attributes = self._read(self.folder.weights, "initialisation")
+        return arrays["W_INI"], float(attributes["absolute_weight"]), attributes["rule"] != "None"
+
+    @cached_property
+    def test_counts(self):
+        """Counts uint16 [n, R] of the test samples, their labels [n], the size of a batch."""
+        size = self.identity["batch_size"]
+        counts, labels = [], []
+        for batch in range(self.identity["test_samples"] // size):
+            arrays, _ = self._read(self.folder.counts("test", batch), "counting of the test samples")
+            counts.append(arrays["olc_S_AGG_RES"])
+            labels.append(arrays["scalar_labels_in_batch_arr"])
+        return np.concatenate(counts), np.concatenate(labels).astype(int), size
+
+    def recorded_batches(self):
+        """Return (split, number) of the batches there are recorded spikes of, test samples first."""
+        found = []
+        for split in ("test", "valid", "train"):
+            batches = range(self.identity[f"{split}_samples"] // self.identity["batch_size"])
+            found += [(split, batch) for batch in batches if self.folder.spikes(split, batch).exists()]
+        if not found:
+            raise Missing(
+                "there are no recorded spikes: a run keeps those of the last batch in every 10,000 samples of a split"
+            )
+        return found
+
+    def recordings(self, split, batch):
+        """Return (spikes bool [n, steps, N], liquid neurons first, then inputs; labels [n]) of a recorded batch."""
+        arrays, _ = self._read(self.folder.spikes(split, batch), "counting")
+        labels = arrays["scalar_labels_in_batch_arr"].astype(int)
+        spikes = np.zeros((len(labels), self.identity["sample_ms"], self.network.n_neurons), bool)
+        spikes[tuple(arrays["spike_rec_per_batch"].T)] = True
+        return spikes, labels
+
+    def branching_factors(self, split, batch):
+        """Return the branching factor of each sample of a recorded batch: float64 [n], NaN where it has none."""
+        from nalsm.evaluation import branching_factors  # imports SciPy
+
+        try:
+            return self.folder.read(self.folder.branching_factors(split, batch))[0]["per_sample"]
+        except (FileNotFoundError, DamagedFile):
+            return branching_factors(self.network, self.recordings(split, batch)[0])
+
+    def _read(self, path, what):
+        try:
+            return self.folder.read(path)
+        except FileNotFoundError:
+            raise Missing(f"{what} is not complete ({path.name} is not there yet)") from None
+        except DamagedFile as error:
+            raise Missing(
+                f"{error}; starting the run's program again makes it afresh unless the run is finished"
+            ) from None
+
+    def _read_first(self, finished, checkpoint, what):
+        """Read the result file, or else the checkpoint of a stage that is still going on."""
+        if finished.exists() or not checkpoint.exists():
+            return self._read(finished, what)[0]
+        return self._read(checkpoint, what)[0]

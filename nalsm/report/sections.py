@@ -1,0 +1,237 @@
+"""The parts of a report: a picture each, and the sentences that say what is seen in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nalsm.models import MODELS
+from nalsm.published import SOURCE, TRAINING_SAMPLES
+from nalsm.readout import sample_factors
+from nalsm.report import pictures
+from nalsm.report.run_data import Missing
+from nalsm.rules import WEIGHT_BOUND
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page.
+
+    name : of the picture's file, without report_ and .png
+    figure : the picture, None where what it needs is missing; text then says why
+    alt : what the picture shows, for those who cannot see it
+    """
+
+    name: str
+    title: str
+    text: str
+    alt: str = ""
+    figure: object = None
+
+
+def sections(run):
+    """Yield the Sections of a RunData, one at a time (a figure takes memory)."""
+    for make, name, title in (
+        (accuracy, "accuracy", "Accuracy while the readout trains"),
+        (confusion, "confusion", "What the readout takes for what"),
+        (class_accuracy, f"{run.class_word}_accuracy", f"Accuracy by {run.class_word}"),
+        (raster, "spikes", "Spikes of one sample"),
+        (branching, "branching_factor", "Branching factor"),
+        (weights, "weights", "Weights before and after initialisation"),
+        (rates, "rates", "Activity on the liquid's grid"),
+        (times, "times", "Time"),
+    ):
+        try:
+            text, alt, figure = make(run)
+        except Missing as reason:
+            yield Section(name, title, f"Missing: {reason}.")
+        else:
+            yield Section(name, title, text, alt, figure)
+
+
+def published_sentence(run):
+    """Say what the paper has for the same model and data, and why a run may differ."""
+    if run.is_simulated:
+        return (
+            "The recordings are simulated ones, not N-MNIST: there is no published figure, and published figures for "
+            "N-MNIST must not be compared with this one."
+        )
+    if run.published is None:
+        return f"There is no published figure for {run.status.model} on {run.status.dataset} with this network size."
+    text = (
+        f"Published for {run.status.model} on {run.status.dataset}: {run.published} % (mean and standard deviation "
+        f"over {run.published.networks} networks of {run.n_liquid} neurons; {SOURCE})."
+    )
+    if run.is_reduced:
+        text += (
+            f" This run used {run.identity['train_samples']:,} training samples and {run.identity['cycles']:,} cycles; "
+            f"the published ones used {TRAINING_SAMPLES:,} and 5,000."
+        )
+    return text
+
+
+def accuracy(run):
+    accuracies = run.accuracies()
+    cycles = len(accuracies["valid"])
+    if not cycles:
+        raise Missing("no cycle is done yet")
+    best = int(np.argmax(accuracies["valid"]))
+    valid, test, train = (100 * accuracies[split][best] for split in ("valid", "test", "train"))
+    so_far = "" if run.folder.is_finished() else f" of {run.identity['cycles']:,} (the run is not finished)"
+    text = (
+        f"Share of samples classified correctly after each of {cycles:,} cycles{so_far}. Validation is best at cycle "
+        f"{best + 1:,} ({valid:.2f} %, circles); the test accuracy there, {test:.2f} %, is the accuracy of the run "
+        f"(training samples: {train:.2f} %). {published_sentence(run)}"
+    )
+    alt = (
+        f"Three curves of accuracy over {cycles} cycles; at cycle {best + 1} validation {valid:.2f} %, test "
+        f"{test:.2f} %"
+    )
+    return text, alt, pictures.accuracy(accuracies, run.published and run.published.mean)
+
+
+def confusion_matrix(run):
+    """Return how often each class of the test set was taken for each, at the best validation cycle: int [10, 10]."""
+    counts, labels, size = run.test_counts
+    weights, biases = run.best_readout
+    matrix = np.zeros((len(biases), len(biases)), int)
+    for first in range(0, len(counts), size):  # normalised batch by batch, as in training
+        batch = counts[first : first + size]
+        logits = (batch * sample_factors(batch)[:, None]) @ weights + biases
+        np.add.at(matrix, (labels[first : first + size], logits.argmax(axis=1)), 1)
+    return matrix
+
+
+def confusion(run):
+    matrix = confusion_matrix(run)
+    word, total, right = run.class_word, int(matrix.sum()), int(np.trace(matrix))
+    wrong = matrix - np.diag(np.diag(matrix))
+    text = (
+        f"The {total:,} test samples by the {word} shown (row) and the {word} the readout of the best validation cycle "
+        f"chose (column); {right:,} lie on the diagonal, where the two agree."
+    )
+    if wrong.any():
+        shown, chosen = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        text += (
+            f" The most frequent error: {run.classes[shown]} taken for {run.classes[chosen]}, {wrong[shown, chosen]} "
+            f"times in {matrix[shown].sum():,}."
+        )
+    text += " Darker is a larger share of the row, on a scale that lets rare errors be seen."
+    alt = f"Confusion matrix of {total} test samples, {right} of them on the diagonal"
+    return text, alt, pictures.confusion(matrix, run.classes, word)
+
+
+def class_accuracy(run):
+    matrix = confusion_matrix(run)
+    percent = 100 * np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)
+    shown = np.flatnonzero(matrix.sum(axis=1))
+    easiest, hardest = (run.classes[shown[place]] for place in (percent[shown].argmax(), percent[shown].argmin()))
+    text = (
+        f"Share of each {run.class_word}'s test samples that is classified correctly, at the best validation cycle. "
+        f"Best: {easiest} ({percent[shown].max():.1f} %), worst: {hardest} ({percent[shown].min():.1f} %); the dashed "
+        "line is the accuracy of all together."
+    )
+    alt = "; ".join(f"{run.classes[number]}: {percent[number]:.1f} %" for number in shown)
+    return text, alt, pictures.class_accuracy(matrix, run.classes, run.class_word)
+
+
+def raster(run):
+    split, batch = run.recorded_batches()[0]
+    all_spikes, labels = run.recordings(split, batch)
+    network, spikes = run.network, all_spikes[0]
+    steps, liquid = len(spikes), spikes[:, : network.n_liquid]
+    split_name = pictures.SPLIT_STYLES[split][0]
+    text = (
+        f"Every spike of the liquid while it sees one {split_name} sample, a {run.classes[labels[0]]}, for "
+        f"{steps} ms (above), and how many spikes there are in each millisecond (below). The {network.n_liquid:,} "
+        f"liquid neurons fire {liquid.sum() / steps:.1f} spikes per ms on the mean, {1000 * liquid.mean():.0f} Hz "
+        f"each; the inputs {spikes[:, network.n_liquid :].sum() / steps:.1f} per ms."
+    )
+    alt = f"Spike raster of {network.n_liquid} neurons over {steps} ms, {int(liquid.sum())} spikes; their number per ms"
+    return text, alt, pictures.raster(spikes, network.n_exc, network.n_liquid)
+
+
+def branching(run):
+    by_split = {}
+    for split, batch in run.recorded_batches():
+        by_split[split] = np.append(by_split.get(split, []), run.branching_factors(split, batch))
+    factors = np.concatenate(list(by_split.values()))
+    if np.isnan(factors).all():
+        raise Missing("no recorded sample has spikes between 29 ms after its beginning and 29 ms before its end")
+    mean, published = float(np.nanmean(factors)), run.published_branching
+    text = (
+        f"How many spikes follow a spike of a neuron, for each that came before it, in the {len(factors)} recorded "
+        "samples. Near 1 activity neither dies out nor grows, which is called the edge of chaos; the mean here is "
+        f"{mean:.2f}. "
+    )
+    if published and not run.is_simulated:
+        text += f"Published mean for {run.status.model} on {run.status.dataset}: about {published:.2f} ({SOURCE}"
+        text += ", at ASTRO_W_SCALING 0.015)." if run.status.model == "NALSM" else ")."
+    else:
+        text += "There is no published figure for this model, data and network size."
+    alt = f"Branching factor of {len(factors)} samples, mean {mean:.2f}"
+    return text, alt, pictures.branching(by_split, published)
+
+
+def weights(run):
+    values, before, learns = run.weights()
+    network = run.network
+    if values.shape != (network.n_synapses,):
+        raise Missing("W_INI.wdata has not one weight for each synapse of the network")
+    pre = np.where(network.is_input, 2, network.pre >= network.n_exc)
+    post = (network.post >= network.n_exc).astype(int)
+    groups = {
+        f"{a}->{b}": values[(pre == row) & (post == column)]
+        for row, a in enumerate("EI")
+        for column, b in enumerate("EI")
+    }
+    groups["input"] = values[pre == 2]
+    mean = float(np.abs(values[pre < 2]).mean()) if np.any(pre < 2) else 0.0
+    text = f"Weights by type of synapse (pre → post; E excitatory, I inhibitory). All began at ±{before:g} (dashed). "
+    if learns:
+        rule = type(MODELS[run.status.model].initialisation(run.status.knobs)).__name__
+        text += (
+            f"Initialisation with {rule} left liquid synapses a mean absolute weight of {mean:.2f}; its bounds are "
+            f"±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."
+        )
+    else:
+        text += "Nothing learns in this model: they stay there."
+    alt = "Histograms of weights: " + "; ".join(
+        f"{title} mean {part.mean():.2f}" for title, part in groups.items() if len(part)
+    )
+    bound = float(WEIGHT_BOUND) if learns else before
+    return text, alt, pictures.weights(groups, before, bound)
+
+
+def rates(run):
+    network = run.network
+    if network.positions is None:
+        raise Missing("the network file has no grid positions")
+    counts, _, _ = run.test_counts
+    hertz = counts.mean(axis=0) * 1000 / int(run.identity["sample_ms"])
+    excitatory, inhibitory = hertz[: network.n_exc], hertz[network.n_exc :]
+    means = " and ".join(
+        f"{part.mean():.0f} Hz for {name} neurons"
+        for name, part in (("excitatory", excitatory), ("inhibitory", inhibitory))
+        if len(part)
+    )
+    text = (
+        f"Mean rate of every liquid neuron over the {len(counts):,} test samples, at its place on the grid of "
+        f"{' x '.join(map(str, network.dims or ()))} points, layer by layer; dots mark inhibitory neurons. On the "
+        f"mean {means}; {np.count_nonzero(hertz == 0)} of {len(hertz):,} never fire."
+    )
+    alt = f"Heat maps of the rates of {len(hertz)} neurons, layer by layer; on the mean {means}"
+    return text, alt, pictures.rates(hertz, network.positions, network.n_exc)
+
+
+def times(run):
+    seconds = run.status.seconds
+    if not seconds:
+        raise Missing("no stage is complete yet")
+    details = run.parameters
+    text = (
+        f"{sum(seconds.values()):,.0f} s altogether, in all sessions of the run, on "
+        f"{details.get('machine', 'a machine')} with {details.get('threads', '?')} threads for the liquid (engine: "
+        f"{run.identity.get('engine', '?')})."
+    )
+    alt = "; ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
+    return text, alt, pictures.times(seconds)
