@@ -7,12 +7,14 @@ import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
 from nalsm.ahead import ahead
 from nalsm.errors import MachineError
+from nalsm.event_log import EventLog
 from nalsm.readout import CountBlock, Readout, count_correct
 from nalsm.run_folder import SPLITS
 
@@ -166,6 +168,7 @@ def train_readout(run):
         readout.restore({name.removeprefix("state_"): a for name, a in arrays.items() if name.startswith("state_")})
         history.restore(arrays)
     blocks = _open_blocks(run)
+    n_batches = settings.sizes["train"] // settings.batch_size
 
     def evaluate(parameters):
         return {
@@ -174,27 +177,31 @@ def train_readout(run):
         }
 
     def save():
+        log.flush()
         state = {f"state_{name}": array for name, array in readout.state().items()}
         folder.write(folder.readout_checkpoint, {**history.arrays(), **state})
 
+    log = EventLog(folder.event_log, history.done, run.say)
     saved = time.monotonic()
     evaluation = None
     with (
         run.progress(settings.cycles, "readout", "cycles", done=history.done) as bar,
+        closing(log),
         ThreadPoolExecutor(1) as evaluator,
     ):
 
         def finish_evaluation():
-            accuracies, parameters = evaluation
+            accuracies, parameters, loss = evaluation
             history.add(accuracies.result(), parameters)
+            log.add(history.done, accuracies.result(), loss)
             bar.update(1, f"best validation accuracy {100 * history.accuracies['valid'][history.best]:.2f} %")
 
         for _ in range(history.done, settings.cycles):
-            for block in blocks["train"]:
-                readout.train_block(block)
+            loss = sum(readout.train_block(block) for block in blocks["train"]) / n_batches
             if evaluation:
                 finish_evaluation()
-            evaluation = evaluator.submit(evaluate, readout.parameters), readout.parameters
+            parameters = readout.parameters
+            evaluation = evaluator.submit(evaluate, parameters), parameters, loss
             if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
                 finish_evaluation()
                 evaluation = None

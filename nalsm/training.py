@@ -66,7 +66,6 @@ class TrainingRun:
         dataset = settings.source.load(data_path)
         self.dataset = dataset.reduced(*settings.sizes.values(), seed=self.seed)
         self.liquid = self._open_liquid()
-        self._require_device_memory()
         identity = self._identity()
         if recorded:
             self.folder.require_same(recorded, identity)
@@ -107,19 +106,21 @@ class TrainingRun:
         from nalsm.liquid import open_liquid
 
         choose_device(self.settings.gpu, self.say)
-        return open_liquid(self.network, self.settings.engine, self.settings.threads or None)
+        liquid = open_liquid(self.network, self.settings.engine, self.settings.threads or None)
+        self._require_device_memory(liquid)
+        return liquid
 
-    def _require_device_memory(self):
+    def _require_device_memory(self, liquid):
         """Refuse a batch that the device has no room for, and say which one fits."""
         settings, free = self.settings, free_memory()
-        needed = {size: self.liquid.bytes_needed(size, settings.sample_ms) for size in settings.batch_sizes()}
+        needed = {size: liquid.bytes_needed(size, settings.sample_ms) for size in settings.batch_sizes()}
         if free is None or needed[settings.batch_size] <= free:
             return
         fitting = [size for size, n_bytes in needed.items() if n_bytes <= free]
         advice = f"BATCH_SIZE {max(fitting)} fits" if fitting else "no BATCH_SIZE fits: use --engine event"
         raise UserError(
             f"BATCH_SIZE: {settings.batch_size} samples take {needed[settings.batch_size] / 1e9:.2g} GB on the device "
-            f"with engine {self.liquid.engine}, {free / 1e9:.2g} GB are free; {advice}"
+            f"with engine {liquid.engine}, {free / 1e9:.2g} GB are free; {advice}"
         )
 
     def _expected_bytes(self):

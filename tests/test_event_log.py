@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, environment, folder_contents
 from made_runs import made_run
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from nalsm import event_log
 from nalsm.event_log import EventLog
+from nalsm.files import read_arrays
 from nalsm.run_folder import RunFolder
 
 TAGS = {"accuracy/train", "accuracy/valid", "accuracy/test", "loss"}
@@ -159,3 +161,16 @@ def test_version_folder_with_a_log(tmp_path):
     with folder.locked(overwrite=True):
         pass
     assert not folder.event_log.exists()
+
+
+def test_a_run_logs_what_it_finds(finished_place):
+    """Accuracies as in the result file, cycle by cycle, and a loss that falls."""
+    folder = finished_place / "train_data" / "ver_7"
+    arrays, _ = read_arrays(folder / "FILE_L_VAL_ACC_L.files")
+    logged = read(folder / "tensorboard")
+    for tag, name in (("valid", "ACUM_VAL_ACC_l"), ("train", "ACUM_TRAIN_ACC_l"), ("test", "ACUM_TST_ACC_l")):
+        steps, values = zip(*logged[f"accuracy/{tag}"], strict=True)
+        assert steps == (1, 2, 3, 4, 5, 6)
+        np.testing.assert_allclose(values, arrays[name], rtol=1e-6)
+    losses = [value for _, value in logged["loss"]]
+    assert np.log(10) + 0.1 > losses[0] > losses[-1] > 0
