@@ -181,6 +181,7 @@ class TrainingRun:
         """Return the weights that every presentation starts from (float32 [S]), and leave them as a file."""
         done = self.folder.read_if_good(self.folder.weights, self.say)
         if done:
+            self.folder.initialisation_checkpoint.unlink(missing_ok=True)  # there after a kill right behind the weights
             return done[0]["W_INI"]
         weight = self.model.starting_weight(self.settings.knobs)
         state = self.liquid.initial_state(absolute_weight=weight)

@@ -171,3 +171,12 @@ def test_readout_results_can_be_recomputed_from_the_files(place):
     assert np.array_equal(kept["W_best"], weights[best])
     assert np.array_equal(kept["W_last"], weights[7])
     assert kept["cycle_best"] == best + 1
+
+
+def test_checkpoint_left_behind_by_a_kill_goes_away(place):
+    """A process killed between writing the weights and removing the checkpoint of the initialisation."""
+    run, _ = complete(place)
+    run.folder.accuracies.unlink()  # unfinished
+    run.folder.initialisation_checkpoint.write_bytes(run.folder.weights.read_bytes())
+    complete(place)
+    assert not run.folder.initialisation_checkpoint.exists()
