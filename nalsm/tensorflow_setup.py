@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from functools import cache
 
 
@@ -21,16 +22,17 @@ def tensorflow():
 
 
 _started = set()
+_first_calls = threading.Lock()
 
 
 def run_compiled(function, *arguments):
-    """Call a compiled function; hold back what the compiler says on the first call."""
-    if function in _started:
-        return function(*arguments)
-    with quiet_stderr():
-        result = function(*arguments)
-    _started.add(function)
-    return result
+    """Call a compiled function, from any thread; hold back what the compiler says on the first call."""
+    if function not in _started:
+        with _first_calls, quiet_stderr():  # one at a time: standard error belongs to the whole process
+            result = function(*arguments)
+        _started.add(function)
+        return result
+    return function(*arguments)
 
 
 @contextlib.contextmanager
