@@ -14,7 +14,8 @@ from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
 
 f32 = np.float32
 _NO_RECORDING = kernels.Recording(np.empty((0, 0), np.uint8), np.empty(0, f32))
-_STRETCH = 8  # samples a thread takes at a time: enough to hide the cost of a call, few enough to share
+_STRETCH = 8  # samples a thread takes at a time, at most: enough to hide the cost of a call
+_STRETCHES = 8  # for each thread, at least, where there are samples enough: few are left to wait for at the end
 
 
 class EventDrivenLiquid(Liquid):
@@ -80,8 +81,9 @@ class EventDrivenLiquid(Liquid):
             kernels.scatter_rows(self._wiring.inputs, active, own_inputs, inputs)
             run.weights[places[sample]] = self._network_order(liquid, inputs)
 
+        longest = min(_STRETCH, max(1, len(rasters) // (_STRETCHES * self.threads)))
         with ThreadPoolExecutor(self.threads) as pool:
-            tasks = [pool.submit(work, part) for part in stretches(len(rasters), places, _STRETCH)]
+            tasks = [pool.submit(work, part) for part in stretches(len(rasters), places, longest)]
             try:
                 for task in tasks:
                     task.result()
