@@ -8,13 +8,12 @@ fused. Every synapse is computed in every step, whether or not anything reaches 
 The steps and their order are those of Ivanov and Michmizos (NeurIPS 2021); learning rule: NALSM's.
 """
 
-import os
-
 import numpy as np
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from nalsm.tensorflow_setup import quiet_stderr
 
-import tensorflow as tf  # noqa: E402
+with quiet_stderr():
+    import tensorflow as tf  # on all cores, unlike nalsm's own
 
 THRESHOLD = 20.0
 MEMBRANE_TAU = 64.0
