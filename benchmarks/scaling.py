@@ -195,6 +195,7 @@ def plot(sizes, path):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullLocator
 
     found = fits(sizes)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
@@ -214,8 +215,6 @@ def plot(sizes, path):
             left.plot(*zip(*points, strict=True), color=colour, marker=marker, mfc="white", ls="none", label=label)
     left.set(xlabel="liquid neurons", ylabel="time of a ms step on one core (µs, per sample)")
     left.set_title(f"Size of the liquid (ASTRO_W_SCALING {usual:g} where not said)")
-    left.set_xticks([size.neurons for size in same_rule], [f"{size.neurons}" for size in same_rule], minor=False)
-    left.minorticks_off()
 
     activity = sizes[0].presentations
     for label, runs, colour, marker in (
@@ -232,8 +231,13 @@ def plot(sizes, path):
     right.set_title(f"Spikes times synapses: slope of all points {found['visits']:.2f}")
     for axes in (left, right):
         axes.set(xscale="log", yscale="log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 4)))
+            axis.set_major_formatter("{x:,.0f}")
+            axis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8.5)
+    left.set_xticks([size.neurons for size in same_rule])
     figure.savefig(path, dpi=150)
 
 
