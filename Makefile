@@ -2,7 +2,7 @@
 # make test         install what the tests need and run them
 # make lint         style and formatting
 # make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
-# make bench        print the table of speeds (takes a few minutes; leave the machine alone meanwhile)
+# make bench        print the table of speeds (takes about five minutes; leave the machine alone meanwhile)
 
 PYTHON ?= python3
 VENV := .venv

@@ -7,8 +7,8 @@ meanwhile. `--only WORD` runs the rows whose name holds the word.
 import argparse
 import os
 import platform
-import statistics
 import sys
+import tempfile
 import time
 from functools import partial
 from importlib.metadata import version
@@ -19,11 +19,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from timing import median_seconds  # noqa: E402
+
 from nalsm.datasets import DATA_SOURCES  # noqa: E402
 from nalsm.liquid import open_liquid  # noqa: E402
 from nalsm.models import MODELS  # noqa: E402
 from nalsm.network import Network  # noqa: E402
 from nalsm.readout import CountBlock, Readout, count_correct  # noqa: E402
+from nalsm.readout_training import CountBlocks  # noqa: E402
 from nalsm.training import peak_memory_bytes  # noqa: E402
 
 SEED = 7
@@ -35,16 +38,7 @@ KNOBS = {
     "LSM+AP-STDP": {"initial_weight": 1.0, "threshold_hz": 37.0, "range_hz": 23.0},
 }
 
-
-def median_seconds(function, repetitions=5):
-    """Return the median time of a call; one call before it is not counted."""
-    function()
-    times = []
-    for _ in range(repetitions):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+WANTED = {"NALSM": "5", "LSM+STDP": "18"}  # of presentation, on all cores
 
 
 class Bench:
@@ -80,16 +74,26 @@ class Bench:
                 begin = time.perf_counter()
                 state, run = liquid.initialise(snapshots, state, rule)
                 micros = (time.perf_counter() - begin) / run.counts.shape[0] / 20 * 1e6
-                wanted = "40" if name == "NALSM" else ""
+                wanted = "18" if name == "NALSM" else ""
                 yield f"{name}: initialisation", micros, "us per ms step", wanted
             rule = model.presentation(KNOBS[name])
             for threads in sorted({1, self.cores}):
                 liquid = open_liquid(self.network, threads=threads)
                 seconds = median_seconds(partial(liquid.present, rasters, state.weights, rule))
                 spikes = liquid.present(rasters, state.weights, rule).counts.sum() / len(rasters) / STEPS
-                wanted = "20" if name == "NALSM" and threads == self.cores else ""
+                wanted = WANTED.get(name, "") if threads == self.cores else ""
                 what = f"{name}: presentation, {threads} thread{'s' * (threads > 1)}, {spikes:.0f} spikes per ms"
                 yield what, seconds / len(rasters) / STEPS * 1e6, "us per ms step and sample", wanted
+
+    def competitors(self):
+        from competitors import competitor_rows
+
+        yield from competitor_rows(self.network, self.dataset.train, SEED)
+
+    def start_up(self):
+        from startup import start_up_rows
+
+        yield from start_up_rows(self.network)
 
     def readout(self):
         """A whole cycle as in a run: 50,000 samples train while 70,000 of the cycle before are evaluated."""
@@ -112,7 +116,31 @@ class Bench:
 
         with ThreadPoolExecutor(1) as pool:
             seconds = median_seconds(cycle, 15)
-        yield "readout cycle, 50,000 + 10,000 + 10,000 samples", 1000 * seconds, "ms", "100"
+        yield "readout cycle, 50,000 + 10,000 + 10,000 samples", 1000 * seconds, "ms", "35"
+
+    def streaming(self):
+        """The same cycle through CountBlocks: all in memory, and with no memory at all allowed for counts."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        random = np.random.default_rng(SEED)
+        blocks = [
+            CountBlock.pack(random.poisson(8, (10, 250, 1000)), random.integers(0, 10, (10, 250))) for _ in range(28)
+        ]
+        readout = Readout(1000)
+
+        def evaluate(parameters, splits):
+            return sum(count_correct(parameters, block) for split in splits for block in split)
+
+        def cycle(train, valid, test):
+            evaluation = pool.submit(evaluate, readout.parameters, (train, valid, test))
+            for block in train:
+                readout.train_block(block)
+            evaluation.result()
+
+        with ThreadPoolExecutor(1) as pool, tempfile.TemporaryDirectory() as folder:
+            for where, budget in (("in memory", np.inf), ("streamed from a file", 0)):
+                splits = [CountBlocks(part, budget, folder) for part in (blocks[:20], blocks[20:24], blocks[24:])]
+                yield f"readout cycle, counts {where}", 1000 * median_seconds(partial(cycle, *splits), 15), "ms", ""
 
 
 def main():
@@ -123,13 +151,18 @@ def main():
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "tensorflow"))
     print(f"{platform.processor() or platform.machine()}, {bench.cores} cores, Python {platform.python_version()}, "
           f"{packages}, {time.strftime('%Y-%m-%d')}\n")  # fmt: skip
-    print(f"| {'what':<62} | {'measured':>9} | {'unit':<26} | {'at most':>7} |")
-    print(f"|{'-' * 64}|{'-' * 11}|{'-' * 28}|{'-' * 9}|")
-    for rows in (bench.network_generation, bench.rasters, bench.liquid, bench.readout):
+    print(f"| {'what':<90} | {'measured':>9} | {'unit':<26} | {'at most':>7} |")
+    print(f"|{'-' * 92}|{'-' * 11}|{'-' * 28}|{'-' * 9}|", flush=True)
+    every = (
+        bench.network_generation, bench.rasters, bench.liquid, bench.competitors, bench.readout, bench.streaming,
+        bench.start_up,
+    )  # fmt: skip
+    for rows in every:
         if only not in rows.__name__:
             continue
         for what, measured, unit, wanted in rows():
-            print(f"| {what:<62} | {measured:>9.2f} | {unit:<26} | {wanted:>7} |", flush=True)
+            figure = "-" if measured is None else f"{measured:.2f}"
+            print(f"| {what:<90} | {figure:>9} | {unit:<26} | {wanted:>7} |", flush=True)
     print(f"\npeak memory of this process: {peak_memory_bytes() / 1e9:.2f} GB")
 
 
