@@ -112,8 +112,9 @@ class TrainingRun:
 
     def _require_device_memory(self, liquid):
         """Refuse a batch that the device has no room for, and say which one fits."""
-        settings, free = self.settings, free_memory()
+        settings = self.settings
         needed = {size: liquid.bytes_needed(size, settings.sample_ms) for size in settings.batch_sizes()}
+        free = free_memory() if needed[settings.batch_size] else None
         if free is None or needed[settings.batch_size] <= free:
             return
         fitting = [size for size, n_bytes in needed.items() if n_bytes <= free]

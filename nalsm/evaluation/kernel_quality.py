@@ -64,7 +64,7 @@ def ranks(counts, labels, per_class=100, draws=1000, seed=0, workers=None, updat
         return rank(counts[chosen].T)
 
     found = np.zeros(draws, np.int64)
-    # one thread for each operation: quicker for matrices of this size, and the same bits on all machines
+    # one thread for each operation: quicker for matrices of this size, and the same bits on any number of cores
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         try:
             for number, value in enumerate(pool.map(rank_of_draw, range(draws))):

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from nalsm.gpu import gpu_is_visible
-from nalsm.rules import WEIGHT_BOUND, AstrocyteSTDP, Static
+from nalsm.rules import WEIGHT_BOUND, AstrocyteSTDP, Rule, Static
 
 ENGINES = ("auto", "event", "tensorflow")
 
@@ -114,6 +114,8 @@ class Liquid(ABC):
             raise ValueError(f"rasters must be bool or uint8, not {rasters.dtype}")
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
+        if not isinstance(rule, Rule):
+            raise TypeError(f"{rule!r} is not a learning rule")
         if not isinstance(rule, Static) and not np.all((self._lowest <= weights) & (weights <= self._highest)):
             raise ValueError(
                 f"weights lie outside the bounds that {type(rule).__name__} keeps them in: 0 to {WEIGHT_BOUND:g} with "

@@ -11,7 +11,6 @@ import numpy as np
 from nalsm.gpu import gpu_is_visible
 from nalsm.liquid import Liquid, LiquidState, stretches
 from nalsm.liquid import tensorflow_program as program
-from nalsm.rules import Rule
 from nalsm.tensorflow_setup import run_compiled
 
 f32 = np.float32
@@ -45,19 +44,21 @@ class TensorFlowLiquid(Liquid):
         """Run samples one after another; see `Liquid.initialise`."""
         rasters, run, places = self._prepare(rasters, state.weights, rule, record)
         self._check_state(state)
-        carried = self._as_rows(state.weights, f32), np.asarray(state.traces, f32), np.asarray(state.calcium, f32)
-        arguments = _kind(rule), self._rows, program.numbers_of(rule)
+        carried = program.Carried(
+            self._as_rows(state.weights, f32), np.asarray(state.traces, f32), np.asarray(state.calcium, f32)
+        )
+        arguments = type(rule), self._rows, program.numbers_of(rule)
         for part in stretches(len(rasters), places, SAMPLES_AT_A_TIME):
             if part.start in places:
-                *carried, counts, recording = run_compiled(
-                    program.initialise_recorded, *arguments, *carried, rasters[part.start]
+                carried, counts, recording = run_compiled(
+                    program.initialise_recorded, *arguments, carried, rasters[part.start]
                 )
                 self._keep(run, [places[part.start]], recording)
             else:
                 padded = np.zeros((SAMPLES_AT_A_TIME, *rasters.shape[1:]), np.uint8)  # one shape: compiled once
                 padded[: part.stop - part.start] = rasters[part]
-                *carried, counts = run_compiled(
-                    program.initialise, *arguments, *carried, padded, np.int32(part.stop - part.start)
+                carried, counts = run_compiled(
+                    program.initialise, *arguments, carried, padded, np.int32(part.stop - part.start)
                 )
             run.counts[part] = counts[: part.stop - part.start]
         weights, traces, calcium = (np.array(values) for values in carried)
@@ -75,7 +76,7 @@ class TensorFlowLiquid(Liquid):
         def work(group, record):
             padded = rasters[np.resize(group, self._group_size(len(group)))]  # one shape: compiled once
             counts, recording = run_compiled(
-                program.present, _kind(rule), record, self._rows, program.numbers_of(rule), rows, padded
+                program.present, type(rule), record, self._rows, program.numbers_of(rule), rows, padded
             )
             run.counts[group] = counts[: len(group)]
             if record:
@@ -123,9 +124,3 @@ class TensorFlowLiquid(Liquid):
 
     def _as_synapses(self, rows):
         return rows.ravel()[self._place]
-
-
-def _kind(rule):
-    if not isinstance(rule, Rule):
-        raise TypeError(f"{rule!r} is not a learning rule")
-    return type(rule)

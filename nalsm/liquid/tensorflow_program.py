@@ -109,33 +109,42 @@ def present(kind, record, rows, numbers, weights, rasters):
     return _as_counts(state), recording
 
 
-@partial(tf.function, jit_compile=True, autograph=False)
-def initialise(kind, rows, numbers, weights, trace, calcium, rasters, n_samples):
-    """Run samples one after another; weights, traces and calcium carry over.
+class Carried(NamedTuple):
+    """What initialisation carries from sample to sample: float32 [R, K], [N], [R]."""
 
-    rasters : uint8 [most, T, I], of which the first n_samples count
-    weights : float32 [R, K]; trace : float32 [N]; calcium : float32 [R]
-    Returns (weights, trace, calcium, counts uint16 [most, R]).
+    weights: object
+    trace: object
+    calcium: object
+
+    @classmethod
+    def of(cls, state):
+        """Return what a State of one sample carries over."""
+        return cls(state.weights[:, :, 0], state.trace[:, 0], state.calcium[:, 0])
+
+
+@partial(tf.function, jit_compile=True, autograph=False)
+def initialise(kind, rows, numbers, carried, rasters, n_samples):
+    """Run samples one after another.
+
+    carried : Carried; rasters : uint8 [most, T, I], of which the first n_samples count
+    Returns (Carried, counts uint16 [most, R]).
     """
 
-    def sample(number, weights, trace, calcium, counts):
-        raster = rasters[number][:, :, None]  # [T, I, 1]
-        state, _ = _run(kind, rows, numbers, _fresh(weights, trace, calcium, numbers), raster, False)
-        counts = tf.tensor_scatter_nd_update(counts, [[number]], _as_counts(state))
-        return number + 1, state.weights, state.trace, state.calcium, counts
+    def sample(number, carried, counts):
+        state, _ = _run(kind, rows, numbers, _fresh_sample(carried, numbers), rasters[number][:, :, None], False)
+        return number + 1, Carried.of(state), tf.tensor_scatter_nd_update(counts, [[number]], _as_counts(state))
 
     counts = tf.zeros((rasters.shape[0], rows.pre.shape[0]), tf.uint16)
-    start = tf.constant(0), weights[:, :, None], trace[:, None], calcium[:, None], counts
-    _, weights, trace, calcium, counts = tf.while_loop(lambda number, *_: number < n_samples, sample, start)
-    return weights[:, :, 0], trace[:, 0], calcium[:, 0], counts
+    start = tf.constant(0), carried, counts
+    _, carried, counts = tf.while_loop(lambda number, *_: number < n_samples, sample, start)
+    return carried, counts
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise_recorded(kind, rows, numbers, weights, trace, calcium, raster):
+def initialise_recorded(kind, rows, numbers, carried, raster):
     """Run one sample (raster uint8 [T, I]) as `initialise` does; return its results and the Recording."""
-    state = _fresh(weights[:, :, None], trace[:, None], calcium[:, None], numbers)
-    state, recording = _run(kind, rows, numbers, state, raster[:, :, None], True)
-    return state.weights[:, :, 0], state.trace[:, 0], state.calcium[:, 0], _as_counts(state), recording
+    state, recording = _run(kind, rows, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
+    return Carried.of(state), _as_counts(state), recording
 
 
 class Recording(NamedTuple):
@@ -162,6 +171,11 @@ def _fresh(weights, trace, calcium, numbers):
         fired=tf.zeros(trace.shape, tf.bool),
         rates=Rates(rate, tf.fill((n,), rate), numbers.astrocyte_weight, rate),
     )
+
+
+def _fresh_sample(carried, numbers):
+    weights, trace, calcium = (values[..., None] for values in carried)
+    return _fresh(weights, trace, calcium, numbers)
 
 
 def _as_counts(state):
@@ -239,7 +253,7 @@ def _learn(kind, rows, numbers, state):
 
 
 def _current(weights, kernel, pre):
-    """sum_j w_ij g_j [R, B], in an order that is written out: no compiler shares it between threads."""
+    """sum_j w_ij g_j [R, B]: FOLD slices added in order, then a sum too short to be shared between threads."""
     width = pre.shape[1] // FOLD
     parts = (slice(k * width, (k + 1) * width) for k in range(FOLD))
     folded = reduce(add, (weights[:, part] * tf.gather(kernel, pre[:, part]) for part in parts))  # [R, K / FOLD, B]
