@@ -16,11 +16,10 @@ from nalsm.ahead import ahead
 from nalsm.errors import MachineError
 from nalsm.event_log import EventLog
 from nalsm.readout import CountBlock, Readout, count_correct
-from nalsm.run_folder import SPLITS
+from nalsm.run_folder import ACCURACY_NAMES, SPLITS
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill unless the settings say how much
-_ACCURACIES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
 
 
 class CountBlocks:
@@ -123,7 +122,7 @@ class History:
 
     def arrays(self):
         """Return everything as arrays by name, for a file."""
-        out = {_ACCURACIES[split]: values[: self.done] for split, values in self.accuracies.items()}
+        out = {ACCURACY_NAMES[split]: values[: self.done] for split, values in self.accuracies.items()}
         for name, parameters in (("best", self.best_parameters), ("last", self.last_parameters)):
             out[f"W_{name}"], out[f"b_{name}"] = _as_arrays(parameters)
         out["cycle_best"], out["cycle_last"] = np.int64(self.best + 1), np.int64(self.done)
@@ -138,7 +137,7 @@ class History:
         self.done = int(arrays["cycle_last"])
         self.best = int(arrays["cycle_best"]) - 1
         for split, values in self.accuracies.items():
-            values[: self.done] = arrays[_ACCURACIES[split]]
+            values[: self.done] = arrays[ACCURACY_NAMES[split]]
         self.best_parameters = arrays["W_best"].T, arrays["b_best"]
         self.last_parameters = arrays["W_last"].T, arrays["b_last"]
         if "cycles_kept" in arrays:
@@ -230,7 +229,7 @@ def _write_results(run, history):
     """Write the result files, the one that marks the run as finished last."""
     settings, folder = run.settings, run.folder
     arrays = history.arrays()
-    accuracies = {name: arrays.pop(name) for name in _ACCURACIES.values()}
+    accuracies = {name: arrays.pop(name) for name in ACCURACY_NAMES.values()}
     folder.write(folder.readout_weights, arrays)
     lists = {
         f"{split}_files": np.array(

@@ -19,6 +19,8 @@ _SPIKES = {"valid": "VALIDATION_{v}_SPIKES", "test": "TEST_{v}_SPIKES", "train":
 _LOCK = ".lock"
 _SECONDS_FOR_LOCK = 0.3  # `is_locked` of another process may hold it for a moment
 _PARAMETERS_FORMAT = 1
+# Accuracies of each split, cycle by cycle, in the result file and in the readout's checkpoint.
+ACCURACY_NAMES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
 
 
 class RunFolder:

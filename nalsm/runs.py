@@ -13,13 +13,11 @@ import click
 
 from nalsm.errors import NalsmError, UserError
 from nalsm.models import MODELS
-from nalsm.run_folder import SPLITS, RunFolder
+from nalsm.run_folder import ACCURACY_NAMES, SPLITS, RunFolder
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _OUTPUT_DIR = _CHECKOUT / "train_data" if (_CHECKOUT / "pyproject.toml").is_file() else Path("train_data")
 _MOST_SAMPLES = 10**6  # far above any data set's: parameters that say more are damaged
-# Datasets of the accuracies in the result file and in the readout's checkpoint.
-ACCURACY_NAMES = {"valid": "ACUM_VAL_ACC_l", "test": "ACUM_TST_ACC_l", "train": "ACUM_TRAIN_ACC_l"}
 
 
 @dataclass

@@ -5,8 +5,7 @@ import json
 import numpy as np
 
 from nalsm.network import Network, network_path
-from nalsm.run_folder import SPLITS, RunFolder
-from nalsm.runs import ACCURACY_NAMES
+from nalsm.run_folder import ACCURACY_NAMES, SPLITS, RunFolder
 
 STAGES = ("started", "initialised", "counting", "training", "finished")
 SIZES = {"train": 40, "valid": 20, "test": 40}

@@ -7,6 +7,7 @@ import numpy as np
 
 from nalsm.errors import UserError
 from nalsm.evaluation.trained import runner
+from nalsm.run_folder import ACCURACY_NAMES
 from nalsm.training import Result
 
 
@@ -22,6 +23,6 @@ def test_accuracy(folder):
             f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; {runner(folder)} with "
             "the same answers goes on with it"
         ) from None
-    valid, test, train = (arrays[f"ACUM_{split}_ACC_l"] for split in ("VAL", "TST", "TRAIN"))
+    valid, test, train = (arrays[ACCURACY_NAMES[split]] for split in ("valid", "test", "train"))
     best = int(np.argmax(valid))  # the first of equals
     return Result(best + 1, float(valid[best]), float(test[best]), float(train[best])), len(valid)

@@ -10,8 +10,8 @@ import numpy as np
 from nalsm.errors import DamagedFile, NalsmError
 from nalsm.network import Network, network_path
 from nalsm.published import ACCURACIES, BRANCHING_FACTORS
-from nalsm.run_folder import RunFolder
-from nalsm.runs import ACCURACY_NAMES, read_status
+from nalsm.run_folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs import read_status
 
 N_CLASSES = 10
 FASHION_CLASSES = (

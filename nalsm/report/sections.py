@@ -1,6 +1,7 @@
 """The parts of a report: a picture each, and the sentences that say what is seen in it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -89,6 +90,7 @@ def accuracy(run):
     return text, alt, pictures.accuracy(accuracies, run.published and run.published.mean)
 
 
+@lru_cache(maxsize=1)  # two pictures show it
 def confusion_matrix(run):
     """Return how often each class of the test set was taken for each, at the best validation cycle: int [10, 10]."""
     counts, labels, size = run.test_counts
