@@ -8,6 +8,15 @@ from dataclasses import dataclass
 
 SOURCE = "Ivanov and Michmizos, NeurIPS 2021"
 TRAINING_SAMPLES = 50_000  # that every published accuracy was reached with
+_FULL = {
+    "train_samples": TRAINING_SAMPLES,
+    "valid_samples": 10_000,
+    "test_samples": 10_000,
+    "sample_ms": 250,
+    "cycles": 5_000,
+    "init_samples": 50_000,
+    "init_ms": 20,
+}
 
 
 @dataclass(frozen=True)
@@ -40,3 +49,18 @@ ACCURACIES = {
 
 # (model, data set) -> mean branching factor over networks of 1000 neurons; NALSM at ASTRO_W_SCALING 0.015
 BRANCHING_FACTORS = {("NALSM", "MNIST"): 1.24, ("LSM+AP-STDP", "MNIST"): 0.93, ("LSM+STDP", "MNIST"): 1.42}
+
+# (model, data set) -> mean rank of the test counts (SP) and of the noisy test counts (AP), 1000 neurons
+KERNEL_QUALITIES = {
+    ("NALSM", "MNIST"): (994.2, 986.4),
+    ("LSM+AP-STDP", "MNIST"): (993.1, 992.2),
+    ("LSM", "MNIST"): (988.0, 989.6),
+    ("LSM+STDP", "MNIST"): (588.4, 178.4),
+    ("NALSM", "N-MNIST"): (977.7, 977.6),
+}
+
+
+def is_reduced(identity):
+    """Tell whether a run used fewer samples, snapshots or cycles than the published ones; `identity`: its settings."""
+    unused = ("init_samples", "init_ms") if identity["model"] == "LSM" else ()  # has no initialisation
+    return any(identity[name] < size for name, size in _FULL.items() if name not in unused)

@@ -19,6 +19,7 @@ _SPIKES = {"valid": "VALIDATION_{v}_SPIKES", "test": "TEST_{v}_SPIKES", "train":
 _LOCK = ".lock"
 _SECONDS_FOR_LOCK = 0.3  # `is_locked` of another process may hold it for a moment
 _PARAMETERS_FORMAT = 1
+_PEAK = "peak_memory_bytes"  # beside the stages in the file of times
 # Accuracies of each split, cycle by cycle, in the result file and in the readout's checkpoint.
 ACCURACY_NAMES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
 
@@ -92,6 +93,11 @@ class RunFolder:
         path = self.spikes(split, batch)
         return path.with_name(f"{path.name}.bf")
 
+    @property
+    def kernel_quality(self):
+        """Ranks of the kernel quality measures (`nalsm.evaluation.kernel_quality_files`)."""
+        return self.path / f"KERNEL_QUALITY_{self.version}.evaldata"
+
     # ---- contents ---------------------------------------------------------------------------------
 
     def write(self, path, arrays, attributes=None):
@@ -118,14 +124,22 @@ class RunFolder:
             say(f"{error}; it is made again")
             return None
 
-    def add_seconds(self, stage, seconds):
-        """Add to the time that a stage has taken in all sessions of this run."""
-        times = self.seconds()
-        times[stage] = round(times.get(stage, 0.0) + seconds, 3)
-        write_text(self.times, json.dumps(times, indent=1) + "\n")
+    def add_costs(self, stage, seconds, peak_bytes):
+        """Add to the time that a stage has taken in all sessions of this run, and keep the most memory of them."""
+        costs = self._costs()
+        costs[stage] = round(costs.get(stage, 0.0) + seconds, 3)
+        costs[_PEAK] = max(costs.get(_PEAK, 0), peak_bytes)
+        write_text(self.times, json.dumps(costs, indent=1) + "\n")
 
     def seconds(self):
         """Return the seconds of each stage so far, by name."""
+        return {stage: seconds for stage, seconds in self._costs().items() if stage != _PEAK}
+
+    def peak_bytes(self):
+        """Return the most memory that a process of this run has held, or None where that was not noted."""
+        return self._costs().get(_PEAK)
+
+    def _costs(self):
         try:
             return json.loads(self.times.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # of no consequence for results

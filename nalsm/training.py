@@ -174,7 +174,7 @@ class TrainingRun:
         try:
             yield
         finally:
-            self.folder.add_seconds(stage, time.monotonic() - begin)
+            self.folder.add_costs(stage, time.monotonic() - begin, peak_memory_bytes())
 
     # ---- initialisation ---------------------------------------------------------------------------
 

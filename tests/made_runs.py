@@ -58,7 +58,7 @@ def _initialise(folder, network):
     weights = (network.sign * np.linspace(0, 3, network.n_synapses)).astype(np.float32)
     rule = "None" if folder.identity["model"] == "LSM" else "a rule"
     folder.write(folder.weights, {"W_INI": weights}, {"rule": rule, "absolute_weight": 3.0, "snapshots": 50})
-    folder.add_seconds("initialisation", 1.5)
+    folder.add_costs("initialisation", 1.5, 3e8)
 
 
 def _count_some(folder, network):
@@ -69,7 +69,7 @@ def _count_rest(folder, network):
     for split in SPLITS:
         for batch in range(SIZES[split] // BATCH):
             _count(folder, network, split, batch)
-    folder.add_seconds("counting", 20)
+    folder.add_costs("counting", 20, 6e8)
     random = np.random.default_rng(2)
     spikes = np.argwhere(random.random((2, STEPS, network.n_neurons)) < 0.03).astype(np.int32)
     arrays = {"spike_rec_per_batch": spikes, "scalar_labels_in_batch_arr": np.array([3, 8]), "sample_ids": [20, 21]}
@@ -103,4 +103,4 @@ def _readout(network):
 def _finish(folder, network):
     folder.write(folder.readout_weights, _readout(network))
     folder.write(folder.accuracies, _accuracies(CYCLES))
-    folder.add_seconds("readout", 300.25)
+    folder.add_costs("readout", 300.25, 5e8)

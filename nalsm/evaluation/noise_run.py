@@ -10,6 +10,7 @@ import shutil
 from nalsm.counting import count_spikes
 from nalsm.errors import DamagedFile, UserError
 from nalsm.evaluation.noise import NOISE, with_noise
+from nalsm.evaluation.trained import is_on
 from nalsm.run_folder import RunFolder, identity_hash
 from nalsm.training import TrainingRun
 
@@ -54,6 +55,16 @@ class NoiseFolder(RunFolder):
     def _clear(self):
         for path in self.path.glob(f"{self.noise.name}_*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def open_noise(trained):
+    """Return the NoiseFolder of an open run; its `identity` is None where there is no noisy test set of the run."""
+    noise = next(noise for dataset, noise in NOISE.items() if is_on(trained, dataset))
+    noisy = NoiseFolder(trained.path.parent, trained.version, noise)
+    recorded = noisy.recorded_parameters()
+    if recorded and recorded["identity"]["run"] == identity_hash(trained.identity):
+        noisy.identity = recorded["identity"]
+    return noisy
 
 
 class NoiseRun(TrainingRun):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nalsm.errors import DamagedFile, UserError
-from nalsm.evaluation.trained import counts_of, is_on, open_run, runner, title
+from nalsm.errors import UserError
+from nalsm.evaluation.trained import is_on, open_run, runner, title
 from nalsm.programs import run_program
 from nalsm.progress import progress, say
 from nalsm.questions import Question, command
@@ -128,11 +128,12 @@ def kernel_quality(root):
             raise UserError(f"WHICH_DATASET: read {value} ({which[value]}), but the run is {title(folder)}")
 
     def run(answers):
+        from nalsm.evaluation import kernel_quality_files as files
         from nalsm.evaluation.kernel_quality import ranks
 
         folder = open_run(root, answers, answers["version"])
         names = {"SP": "test counts", "AP": "noisy counts"}
-        counts = {"SP": _test_counts(folder), "AP": _noisy_counts(folder, which[answers["dataset"]])}
+        counts = {"SP": files.test_counts(folder), "AP": files.noisy_counts(folder)}
         say(
             f"{title(folder)}: {answers['draws']} draws of {answers['per_class']} samples of each class",
             answers["quiet"],
@@ -144,6 +145,8 @@ def kernel_quality(root):
                     *counted, answers["per_class"], answers["draws"], answers["seed"], answers["threads"] or None,
                     bar.update,
                 )  # fmt: skip
+        with folder.locked():
+            files.write(folder, found, {name: answers[name] for name in ("per_class", "seed")})
         results = ", ".join(f"{name} {_mean_and_error(values)} ({names[name]})" for name, values in found.items())
         say(f"{title(folder)}: {results}; mean rank and its standard error")
 
@@ -162,42 +165,6 @@ def kernel_quality(root):
     ]  # fmt: skip
     text = "Compute the kernel quality of a run: mean rank of its test counts (SP) and of its noisy counts (AP)."
     run_program(command("kernel", text, questions, run))
-
-
-def _test_counts(folder):
-    """Return (counts, labels) of the test set of an open run; raises UserError where files are missing."""
-    identity = folder.identity
-    paths = [folder.counts("test", batch) for batch in range(identity["test_samples"] // identity["batch_size"])]
-    try:
-        return counts_of(folder, paths)
-    except FileNotFoundError as error:
-        raise UserError(
-            f"VERSION: there is no {error.filename}: the run is unfinished; {runner(folder)} with the same answers "
-            "goes on with it"
-        ) from None
-
-
-def _noisy_counts(folder, dataset):
-    """Return (counts, labels) of the noisy test set of an open run; raises UserError where files are missing."""
-    from nalsm.evaluation.noise import NOISE
-    from nalsm.evaluation.noise_run import NoiseFolder
-    from nalsm.run_folder import identity_hash
-
-    noisy = NoiseFolder(folder.path.parent, folder.version, NOISE[dataset])
-    recorded = noisy.recorded_parameters()
-    path = noisy.parameters_json
-    if recorded and recorded["identity"]["run"] == identity_hash(folder.identity):
-        noisy.identity = recorded["identity"]
-        try:
-            return counts_of(noisy, noisy.all_counts())
-        except FileNotFoundError as error:
-            path = error.filename
-        except DamagedFile as error:
-            raise DamagedFile(f"{error}; {runner(folder, noise=True)} makes it again") from None
-    raise UserError(
-        f"VERSION: there is no {path}: the noisy test set of the run was not presented, or not to its end; start "
-        f"{runner(folder, noise=True)} first"
-    )
 
 
 def _mean_and_error(values):

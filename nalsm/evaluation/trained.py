@@ -26,9 +26,13 @@ def is_on(folder, dataset):
 
 def runner(folder, noise=False):
     """Return the name of the program that trains such a run, or presents its noisy test set."""
-    model = folder.identity["model"].replace("+", "_").replace("-", "")
-    dataset = next(name for known, name in _DATASETS.items() if is_on(folder, known))
-    return f"{model}_RUN_MAIN_SIM_{dataset}{'_NOISE' if noise else ''}.py"
+    return program_name(folder.identity["model"], next(name for name in _DATASETS if is_on(folder, name)), noise)
+
+
+def program_name(model, dataset, noise=False):
+    """Return the name of the program that trains a model on a data set, or presents the noisy test set."""
+    model = model.replace("+", "_").replace("-", "")
+    return f"{model}_RUN_MAIN_SIM_{_DATASETS[dataset]}{'_NOISE' if noise else ''}.py"
 
 
 def counts_of(folder, paths):

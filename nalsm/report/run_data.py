@@ -9,7 +9,7 @@ import numpy as np
 
 from nalsm.errors import DamagedFile, NalsmError
 from nalsm.network import Network, network_path
-from nalsm.published import ACCURACIES, BRANCHING_FACTORS
+from nalsm.published import ACCURACIES, BRANCHING_FACTORS, is_reduced
 from nalsm.run_folder import ACCURACY_NAMES, RunFolder
 from nalsm.runs import read_status
 
@@ -67,11 +67,7 @@ class RunData:
     @property
     def is_reduced(self):
         """Whether it used fewer samples, snapshots or cycles than the published runs."""
-        full = {"train_samples": 50_000, "valid_samples": 10_000, "test_samples": 10_000, "init_samples": 50_000}
-        full |= {"cycles": 5_000, "sample_ms": 250, "init_ms": 20}
-        if self.status.model == "LSM":  # has no initialisation
-            del full["init_samples"], full["init_ms"]
-        return any(self.identity[name] < size for name, size in full.items())
+        return is_reduced(self.identity)
 
     @cached_property
     def network(self):

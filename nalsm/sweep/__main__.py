@@ -1,0 +1,111 @@
+"""python -m nalsm.sweep FILE.toml: see --help."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from nalsm.errors import MachineError, UserError
+from nalsm.programs import run_program
+from nalsm.progress import say
+from nalsm.settings import DEFAULT_FOLDERS
+from nalsm.sweep.execute import run_cells, summary
+from nalsm.sweep.plan import read_sweep, require_no_conflicts
+from nalsm.sweep.steps import Places, steps_of
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@click.command(name="sweep")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE.toml...")
+@click.option("--networks", type=click.IntRange(1, 99), help="Networks for each run, instead of what the file says.")
+@click.option("--as-script", is_flag=True, help="Print the commands, a line for a shell each, and run nothing.")
+@click.option("--list", "only_list", is_flag=True, help="Say where each cell stands, and run nothing.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), help="Write what came out to this page (Markdown) at the end."
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data sets (datasets/).")
+@click.option("--networks-dir", type=click.Path(path_type=Path), help="Folder of the networks (networks/).")
+@click.option("--output-dir", type=click.Path(path_type=Path), help="Folder of the version folders (train_data/).")
+@click.option("--quiet", is_flag=True, help="Print what begins, fails and came out only.")
+def main(files, networks, as_script, only_list, results, quiet, **folders):
+    """Run the cells of sweeps: each a training run in its own version folder, and the measures on it.
+
+    What is finished is skipped, an interrupted run goes on, a cell that fails does not stop the others. The same
+    command goes on where it was stopped.
+    """
+    if not files:
+        raise UserError("FILE.toml: name the file of a sweep, such as sweeps/paper_mnist.toml")
+    places = _places(folders)
+    sweeps = [read_sweep(path, networks) for path in files]
+    require_no_conflicts(sweeps)
+    if results and not results.expanduser().absolute().parent.is_dir():
+        raise UserError(
+            f"--results: there is no folder {results.expanduser().absolute().parent} to write the page into"
+        )
+    sweeps = [sweep for sweep in sweeps if not sweep.only_with_data or _has_data(sweep, places)]
+    cells = [cell for sweep in sweeps for cell in sweep.cells]
+    if as_script:
+        _print_script(cells, places)
+        return
+    outcomes = _list(cells, places) if only_list else run_cells(cells, places, quiet)
+    for line in [] if only_list else summary(outcomes):
+        say(line)
+    if results:
+        _write_page(sweeps, places, results.expanduser().absolute())
+    failed = sum(outcome.state == "failed" for outcome in outcomes)
+    if failed:
+        raise MachineError(f"{failed} of {len(cells)} cells failed, see above; the same command goes on with them")
+
+
+def _places(folders):
+    chosen = {
+        name: folder.expanduser().absolute() if folder else _CHECKOUT / DEFAULT_FOLDERS[name]
+        for name, folder in folders.items()
+    }
+    if not (_CHECKOUT / "runners").is_dir():
+        raise UserError(f"the programs of a sweep are not there ({_CHECKOUT / 'runners'}); start it from a checkout")
+    return Places(_CHECKOUT, **chosen)
+
+
+def _has_data(sweep, places):
+    from nalsm.datasets import DATA_SOURCES
+
+    for dataset in dict.fromkeys(cell.dataset for cell in sweep.cells):
+        try:
+            DATA_SOURCES[dataset].find(places.data_dir)
+        except UserError as error:
+            say(f"{sweep.path} is left out: {error}")
+            return False
+    return True
+
+
+def _print_script(cells, places):
+    print(
+        "#!/bin/sh\n# Each line is one program with its answers; a finished one refuses to run again, the rest goes on."
+    )
+    for cell in cells:
+        print(f"\n# {cell.title}")
+        for step in steps_of(cell, places):
+            there = places.networks_dir / f"Network_{cell.network.number}.h5"
+            unless = f"test -e {shlex.quote(str(there))} || " if step.name == "network" else ""
+            print(f"{unless}{step.as_shell()}")
+
+
+def _list(cells, places):
+    """Say of each cell what it still lacks."""
+    for cell in cells:
+        todo = [step.name for step in steps_of(cell, places) if not step.is_done()]
+        say(f"{cell.title}: {'lacks ' + ', '.join(todo) if todo else 'done'}")
+    return []
+
+
+def _write_page(sweeps, places, path):
+    from nalsm.sweep.page import write_page
+
+    missing = write_page(sweeps, places, path)
+    say(f"results: {path}" + (f" ({len(missing)} cells are not finished)" if missing else ""))
+
+
+if __name__ == "__main__":
+    run_program(main)

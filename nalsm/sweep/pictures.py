@@ -1,0 +1,62 @@
+"""The pictures of the page of results."""
+
+from statistics import mean
+
+from matplotlib.ticker import NullLocator
+
+from nalsm.report.pictures import BLUE, DPI, GREY, ORANGE, legend, new_figure, tidy
+from nalsm.sweep.findings import mean_and_deviation
+
+
+def save(figure, path):
+    """Write a figure as PNG; nothing in the file changes with the day it is made on."""
+    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def knob_curve(name, values, groups):
+    """Accuracy and branching factor over the values of a knob (on a logarithmic axis), one above the other."""
+    figure = new_figure(6.4)
+    upper, lower = figure.subplots(2, sharex=True)
+    _points(upper, values, [group.accuracies for group in groups], BLUE)
+    tidy(upper, ylabel="test accuracy, %")
+    known = [(value, group.branching) for value, group in zip(values, groups, strict=True) if group.branching]
+    if known:
+        _points(lower, *zip(*known, strict=True), ORANGE)
+    lower.axhline(1, color=GREY, lw=1, ls=":", label="edge of chaos: 1")
+    tidy(lower, xlabel=name, ylabel="branching factor")
+    legend(lower)
+    if min(values) > 0:
+        lower.set_xscale("log")
+        _ticks(lower, values)
+    return figure
+
+
+def size_curve(groups):
+    """Accuracy and seconds of the whole run over the number of liquid neurons, one above the other."""
+    figure = new_figure(6.4)
+    upper, lower = figure.subplots(2, sharex=True)
+    sizes = [group.cell.network.n_liquid for group in groups]
+    _points(upper, sizes, [group.accuracies for group in groups], BLUE, "these runs")
+    published = [(size, group.published.mean) for size, group in zip(sizes, groups, strict=True) if group.published]
+    if published:
+        upper.plot(*zip(*published, strict=True), "D", color=GREY, mfc="none", ms=9, label="published mean")
+        legend(upper, loc="lower right")
+    tidy(upper, ylabel="test accuracy, %")
+    seconds = [mean(sum(finding.status.seconds.values()) for finding in group.findings) for group in groups]
+    lower.loglog(sizes, seconds, "o-", color=ORANGE)
+    _ticks(lower, sizes)
+    tidy(lower, xlabel="liquid neurons", ylabel="seconds of a run")
+    return figure
+
+
+def _points(axes, values, results, colour, label=None):
+    """A point for the mean of each list of results, with its standard deviation where there are several."""
+    statistics = [mean_and_deviation(list(each)) for each in results]
+    means, deviations = [middle for middle, _ in statistics], [deviation or 0 for _, deviation in statistics]
+    axes.errorbar(values, means, deviations, fmt="o-", color=colour, ms=6, lw=1.6, capsize=3, label=label)
+    axes.grid(axis="y", color="0.9")
+
+
+def _ticks(axes, values):
+    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.xaxis.set_minor_locator(NullLocator())

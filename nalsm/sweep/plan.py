@@ -1,0 +1,262 @@
+"""From a sweep's file to its cells, every mistake in it found before anything runs.
+
+A file is TOML. A [[runs]] entry names a model, a data set and a number that its versions begin at; all other
+keys are flags of the training programs without their dashes, with _ for -. A knob may be a list: a run for
+each value. Every entry is run on `count` networks: number `first` and those after it, made from the seeds
+1, 2, ... with the grid `dims`. [settings] and [networks] hold what all entries share.
+
+A cell's version is first_version + 100 * (place of its knobs) + (place of its network, from 1), and its seed
+is its network's unless the file gives one: neither changes when networks are added.
+"""
+
+import itertools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nalsm.datasets import DATA_SOURCES
+from nalsm.errors import UserError
+from nalsm.models import MODELS
+from nalsm.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MEASURES = ("branching_factor", "kernel_quality")
+TABLES = ("accuracy", "curve", "size")  # of the page, where a cell's results go
+_MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
+_ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures", "table"}
+_FILE_KEYS = {"title", "text", "only_with_data", "settings", "networks", "runs"}
+_NETWORK_KEYS = {"dims", "first", "count"}
+_NOT_IN_FILES = {"version", "network_number", "overwrite", "quiet", *DEFAULT_FOLDERS}  # the sweep answers these
+
+
+@dataclass(frozen=True)
+class PlannedNetwork:
+    """A network as generate_spatial_network.py is to make it; `kind` is its answer for the data set."""
+
+    number: int
+    kind: str
+    dims: tuple[int, int, int]
+    seed: int
+
+    @property
+    def n_liquid(self):
+        a, b, c = self.dims
+        return a * b * c
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    knobs : values by name, in the order of the questions
+    given : settings that the file gives, by name; `settings` has all others too, with their defaults
+    """
+
+    model: str
+    dataset: str
+    knobs: dict
+    network: PlannedNetwork
+    version: int
+    given: dict
+    settings: dict
+    measures: tuple[str, ...]
+    table: str
+
+    @property
+    def title(self):
+        knobs = ", ".join(knob_texts(self.model, self.knobs))
+        return f"version {self.version}, {self.model} on {self.dataset}{f', {knobs}' if knobs else ''}, network " + str(
+            self.network.number
+        )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The cells of a file, in the order they are run: all entries on the first network, then on the second, ..."""
+
+    path: Path
+    title: str
+    text: str
+    only_with_data: bool
+    cells: tuple[Cell, ...]
+
+
+def knob_texts(model, knobs):
+    """Return the knobs of a model by their published names, as in ['ASTRO_W_SCALING 0.015']."""
+    return [f"{knob.prompt} {knobs[knob.name]:g}" for knob in MODELS[model].knobs]
+
+
+def read_sweep(path, networks=None):
+    """Return the Sweep of a file; `networks`: how many for each entry, instead of what the file says.
+
+    Raises UserError that says where in the file the mistake is.
+    """
+    path = Path(path)
+    contents = _toml(path)
+    _refuse_unknown(contents, _FILE_KEYS, f"{path}")
+    shared_networks = _section(contents, "networks", path)
+    shared_settings = _section(contents, "settings", path)
+    entries = contents.get("runs")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path}: there are no runs in it; each is a [[runs]] entry with model, dataset, first_version")
+    columns = []
+    for number, entry in enumerate(entries, 1):
+        where = f"{path}: [[runs]] entry {number}"
+        own_networks = {**shared_networks, **_section(entry, "networks", where)}
+        if networks is not None and "count" not in _section(entry, "networks", where):
+            own_networks["count"] = networks
+        columns.append(_Entry(where, {**shared_settings, **entry, "networks": own_networks}).cells())
+    rounds = itertools.zip_longest(*columns)  # the cells on the first network, on the second, ...
+    cells = tuple(cell for group in rounds for some in group if some for cell in some)
+    return Sweep(path, str(contents.get("title", path.stem)), str(contents.get("text", "")).strip(),
+                 bool(contents.get("only_with_data", False)), cells)  # fmt: skip
+
+
+def require_no_conflicts(sweeps):
+    """Raise UserError where two cells want one version folder, or one number for two networks."""
+    versions, numbers = {}, {}
+    for path, cell in ((sweep.path, cell) for sweep in sweeps for cell in sweep.cells):
+        network = cell.network
+        if cell.version in versions:
+            other = versions[cell.version]
+            raise UserError(
+                f"{path}: version {cell.version} is wanted twice, for {cell.title} and for {other.title}; "
+                "choose another first_version"
+            )
+        if numbers.setdefault(network.number, network) != network:
+            raise UserError(
+                f"{path}: network {network.number} is wanted twice, as {_described(network)} and as "
+                f"{_described(numbers[network.number])}; choose another `first` in networks"
+            )
+        versions[cell.version] = cell
+
+
+def _described(network):
+    return f"{' x '.join(map(str, network.dims))} for {network.kind} from seed {network.seed}"
+
+
+def _toml(path):
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror}; name the file of a sweep, such as sweeps/paper_mnist.toml"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from None
+
+
+def _section(contents, name, where):
+    section = contents.get(name, {})
+    if not isinstance(section, dict):
+        raise UserError(f"{where}: {name} is {section!r}, expected a table of settings")
+    return section
+
+
+def _refuse_unknown(contents, known, where):
+    unknown = sorted(set(contents) - set(known))
+    if unknown:
+        raise UserError(f"{where}: {unknown[0]} is not known here; there are {', '.join(sorted(known))}")
+
+
+class _Entry:
+    """One [[runs]] entry, with what the file shares."""
+
+    def __init__(self, where, contents):
+        self.where = where
+        self.contents = contents
+        self.model = self._one_of("model", MODELS)
+        self.dataset = self._one_of("dataset", DATA_SOURCES)
+        self.table = self._one_of("table", TABLES, default="accuracy")
+        self.first_version = self._whole("first_version", contents.get("first_version"), 0, HIGHEST_NUMBER)
+        self.questions = questions_for(self.model, self.dataset, root=".")
+        self.measures = self._measures()
+        if self.table == "curve" and len(MODELS[self.model].knobs) != 1:
+            raise UserError(f"{where}: table is 'curve', for which the model needs one knob; {self.model} has not")
+
+    def cells(self):
+        """Return the cells of each network: a list for each, one cell for each value of the knobs."""
+        networks = self._networks()
+        given = self._given()
+        listed = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
+        choices = [dict(zip(listed, values, strict=True)) for values in itertools.product(*listed.values())]
+        return [
+            [self._cell(choice, 100 * place + k, network) for place, choice in enumerate(choices)]
+            for k, network in enumerate(networks, 1)
+        ]
+
+    def _cell(self, given, offset, network):
+        given = {"seed": network.seed, **given}
+        settings = {question.name: question.default for question in self.questions} | given
+        for question in self.questions:
+            if question.check and question.name not in _NOT_IN_FILES:
+                self._blamed(question.check, settings[question.name], settings)
+        knobs = {knob.name: given.pop(knob.name) for knob in MODELS[self.model].knobs}
+        version = self._whole("first_version", self.first_version + offset, 0, HIGHEST_NUMBER)
+        return Cell(self.model, self.dataset, knobs, network, version, given, settings, self.measures, self.table)
+
+    def _given(self):
+        """Return the settings of the entry by name, parsed; knobs as they are given, numbers or lists."""
+        by_key = {
+            flag.strip("-").replace("-", "_"): question
+            for question in self.questions
+            for flag in question.flags or (question.flag,)
+            if question.name not in _NOT_IN_FILES
+        }
+        own = {key: value for key, value in self.contents.items() if key not in _ENTRY_KEYS}
+        _refuse_unknown(own, {**dict.fromkeys(_ENTRY_KEYS), **by_key}, self.where)
+        given = {by_key[key].name: self._parsed(by_key[key], value) for key, value in own.items()}
+        for question in self.questions:
+            if question.prompt and question.name not in _NOT_IN_FILES and question.name not in given:
+                key = next(key for key, known in by_key.items() if known is question)
+                raise UserError(f"{self.where}: {key} is missing, expected {question.expected}")
+        return given
+
+    def _parsed(self, question, value):
+        if isinstance(value, list) and question.name in {knob.name for knob in MODELS[self.model].knobs}:
+            if not value:
+                raise UserError(f"{self.where}: {question.title} is an empty list, expected {question.expected}")
+            return [self._parsed(question, one) for one in value]
+        return self._blamed(question.parse, str(value))
+
+    def _networks(self):
+        wanted = self.contents["networks"]
+        _refuse_unknown(wanted, _NETWORK_KEYS, f"{self.where}, networks")
+        dims = wanted.get("dims")
+        if not isinstance(dims, list) or len(dims) != 3:
+            raise UserError(f"{self.where}, networks: dims is {dims!r}, expected three sizes, such as [10, 10, 10]")
+        dims = tuple(self._whole("dims", size, 1, 10**6) for size in dims)
+        first = self._whole("first", wanted.get("first"), 0, HIGHEST_NUMBER - _MOST_NETWORKS)
+        count = self._whole("count", wanted.get("count"), 1, _MOST_NETWORKS)
+        kind = DATA_SOURCES[self.dataset].network_kind
+        return [PlannedNetwork(first + k, kind, dims, seed=k + 1) for k in range(count)]
+
+    def _measures(self):
+        measures = self.contents.get("measures", [])
+        for measure in measures if isinstance(measures, list) else [measures]:
+            if measure not in MEASURES:
+                raise UserError(f"{self.where}: measures has {measure!r}, expected a list of {', '.join(MEASURES)}")
+        if "kernel_quality" in measures and self.dataset == "Fashion-MNIST":
+            raise UserError(f"{self.where}: kernel_quality needs a noisy test set, there is none of Fashion-MNIST")
+        return tuple(measures)
+
+    def _one_of(self, key, known, default=None):
+        value = self.contents.get(key, default)
+        if not isinstance(value, str) or value not in known:
+            raise UserError(f"{self.where}: {key} is {value!r}, expected one of {', '.join(known)}")
+        return value
+
+    def _whole(self, key, value, low, high):
+        if type(value) is not int or not low <= value <= high:
+            raise UserError(f"{self.where}: {key} is {value!r}, expected a whole number from {low} to {high}")
+        return value
+
+    def _blamed(self, function, *arguments):
+        try:
+            return function(*arguments)
+        except UserError as error:
+            raise UserError(f"{self.where}: {error}") from None

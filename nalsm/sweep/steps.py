@@ -1,0 +1,189 @@
+"""The programs that bring a cell to its results, each with its answers, and how to tell that it is done."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nalsm.datasets import NETWORK_INPUTS
+from nalsm.errors import DamagedFile, NalsmError, UserError
+from nalsm.evaluation.trained import is_on, program_name
+from nalsm.network import Network, network_path
+from nalsm.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a sweep works: the checkout, and the folders of data sets, networks and version folders."""
+
+    root: Path
+    data_dir: Path
+    networks_dir: Path
+    output_dir: Path
+
+    def flags(self, *names):
+        return [f"--{name}-dir={getattr(self, f'{name}_dir')}" for name in names]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A program to start: `answers` go to its standard input; `is_done` tells whether its results are there."""
+
+    name: str
+    program: Path
+    flags: tuple[str, ...]
+    answers: tuple[str, ...]
+    is_done: Callable[[], bool]
+
+    @property
+    def command(self):
+        return [sys.executable, str(self.program), *self.flags]
+
+    @property
+    def standard_input(self):
+        return "".join(f"{answer}\n" for answer in self.answers)
+
+    def as_shell(self):
+        """Return the same as a line for a shell."""
+        answers = " ".join(map(shlex.quote, self.answers))
+        return f"printf '%s\\n' {answers} | {shlex.join(['python', *self.command[1:]])}"
+
+
+def steps_of(cell, places, quiet=False):
+    """Return the Steps of a cell, in order."""
+    runners, quiet = places.root / "runners", ("--quiet",) if quiet else ()
+    version, network = str(cell.version), cell.network
+
+    def step(name, program, answers, flags, is_done):
+        return Step(name, runners / program, (*flags, *quiet), tuple(map(str, answers)), is_done)
+
+    steps = [
+        step(
+            "network", "generate_spatial_network.py", [network.kind, network.number, *network.dims],
+            [f"--seed={network.seed}", *places.flags("networks")], lambda: _network_is_there(network, places),
+        ),
+        step(
+            "training", program_name(cell.model, cell.dataset), _training_answers(cell),
+            [*_settings_flags(cell), *places.flags("data", "networks", "output")], lambda: is_trained(cell, places),
+        ),
+    ]  # fmt: skip
+    if "branching_factor" in cell.measures:
+        steps.append(
+            step(
+                "branching factor", "compute_branching_factor.py", [version], places.flags("networks", "output"),
+                lambda: branching_factor_of(cell, places) is not None,
+            )
+        )  # fmt: skip
+    if "kernel_quality" in cell.measures:
+        folders = places.flags("data", "networks", "output")
+        steps += [
+            step(
+                "noisy test set", program_name(cell.model, cell.dataset, noise=True), _noise_answers(cell),
+                folders, lambda: _noise_is_there(cell, places),
+            ),
+            step(
+                "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, network.kind],
+                places.flags("output"), lambda: kernel_quality_of(cell, places) is not None,
+            ),
+        ]  # fmt: skip
+    return steps
+
+
+def _common_answers(cell):
+    settings = cell.settings
+    return [settings["gpu"], cell.version, cell.network.number, settings["batch_size"], settings["batches_per_block"]]
+
+
+def _training_answers(cell):
+    return [*_common_answers(cell), *map(_exact, cell.knobs.values())]
+
+
+def _noise_answers(cell):
+    return [*_common_answers(cell), *([_exact(cell.knobs["initial_weight"])] if cell.model == "LSM" else [])]
+
+
+def _exact(number):
+    return repr(float(number)).removesuffix(".0")
+
+
+def _settings_flags(cell):
+    answered = ("gpu", "batch_size", "batches_per_block")
+    return [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
+
+
+# ---- what is there -------------------------------------------------------------------------------
+
+
+def _network_is_there(planned, places):
+    """Tell whether the network's file is there; raises UserError where it holds another network."""
+    path = network_path(places.networks_dir, planned.number)
+    if not path.exists():
+        return False
+    network = Network.load(path)
+    there = (network.dims and tuple(network.dims), network.n_inputs, network.seed)
+    if there != (planned.dims, NETWORK_INPUTS[planned.kind], planned.seed):
+        raise UserError(
+            f"{path} is another network than the sweep's ({' x '.join(map(str, planned.dims))}, "
+            f"{NETWORK_INPUTS[planned.kind]} inputs, seed {planned.seed}); choose another `first` in the sweep's "
+            "networks, or name another --networks-dir"
+        )
+    return True
+
+
+def trained_folder(cell, places):
+    """Return the RunFolder of a cell's finished run, or None where it is not (or another run is) there."""
+    folder = RunFolder(places.output_dir, cell.version)
+    try:
+        identity = folder.open()["identity"]
+        if not folder.is_finished() or not _is_of(cell, identity, folder):
+            return None
+        folder.read(folder.accuracies)
+    except (NalsmError, OSError):  # not there, or damaged: the training program will say what is wrong
+        return None
+    return folder
+
+
+def is_trained(cell, places):
+    return trained_folder(cell, places) is not None
+
+
+def _is_of(cell, identity, folder):
+    wanted = {name: value for name, value in cell.settings.items() if name in identity}
+    wanted |= {f"knob_{name}": value for name, value in cell.knobs.items()}
+    wanted |= {"model": cell.model, "network_number": cell.network.number}
+    if cell.settings["engine"] == "auto":
+        wanted.pop("engine", None)
+    return is_on(folder, cell.dataset) and all(identity.get(name) == value for name, value in wanted.items())
+
+
+def branching_factor_of(cell, places):
+    """Return the mean branching factor over the recorded samples of a finished cell, or None where not computed."""
+    import numpy as np
+
+    from nalsm.evaluation.branching import mean_of_known
+    from nalsm.evaluation.branching_files import read, recorded_batches
+
+    folder = trained_folder(cell, places)
+    try:
+        found = [read(folder, batch) for batch in recorded_batches(folder)] if folder else [None]
+    except (UserError, DamagedFile):
+        return None
+    return None if any(factors is None for factors in found) else mean_of_known(np.concatenate(found))
+
+
+def kernel_quality_of(cell, places):
+    """Return (mean rank SP, mean rank AP) of a finished cell, or None where not computed."""
+    from nalsm.evaluation.kernel_quality_files import read
+
+    folder = trained_folder(cell, places)
+    found = folder and read(folder)
+    return found and (float(found["SP"].mean()), float(found["AP"].mean()))
+
+
+def _noise_is_there(cell, places):
+    from nalsm.evaluation.noise_run import open_noise
+
+    folder = trained_folder(cell, places)
+    noisy = folder and open_noise(folder)
+    return bool(noisy and noisy.identity and noisy.is_finished())
