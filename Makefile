@@ -2,6 +2,9 @@
 # make test         install what the tests need and run them
 # make lint         style and formatting
 # make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
+# make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and N-MNIST where it is there: runs,
+#                   measures, docs/results.md (hours; stop and start it as you like; NETWORKS=10 for all networks)
+# make sizes        NALSM on MNIST with 2000, 4000 and 8000 neurons, into the same page
 # make bench        print the table of speeds (takes about five minutes; leave the machine alone meanwhile)
 
 PYTHON ?= python3
@@ -10,7 +13,17 @@ BIN := $(VENV)/bin
 RESULT := train_data/ver_1/FILE_L_VAL_ACC_L.files
 WORKERS ?= 2
 
-.PHONY: quickstart nmnist test lint bench install clean
+NETWORKS ?= 3
+PAPER := sweeps/paper_mnist.toml sweeps/paper_fashion_mnist.toml sweeps/paper_nmnist.toml
+SIZES := sweeps/sizes_mnist.toml
+
+# Run sweeps, then write the page of what all of them have found so far, also where a cell failed.
+define sweep
+$(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS); code=$$?; \
+$(BIN)/python -m nalsm.sweep $(PAPER) $(SIZES) --networks $(NETWORKS) --list --results docs/results.md && exit $$code
+endef
+
+.PHONY: quickstart paper sizes nmnist test lint bench install clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -32,6 +45,12 @@ quickstart: $(VENV)/installed
 	else \
 	  $(BIN)/python runners/NALSM_RUN_MAIN_SIM_MNIST.py $$(cat quickstart/flags.txt) < quickstart/training.txt; \
 	fi
+
+paper: $(VENV)/installed
+	$(call sweep,$(PAPER))
+
+sizes: $(VENV)/installed
+	$(call sweep,$(SIZES))
 
 nmnist: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[nmnist]'
