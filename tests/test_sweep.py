@@ -203,7 +203,7 @@ def test_the_page_of_a_sweep(swept):
     assert "## NALSM on MNIST: ASTRO_W_SCALING" in page
     picture = next(place.glob("page_*.png"))
     assert f"]({picture.name})" in page and picture.read_bytes().startswith(b"\x89PNG")
-    assert "| MNIST | LSM | INTIAL_ABS_W_SCLR 0.7 | 64 | 1 of 1 |" in page
+    assert "| MNIST (reduced) | LSM | INTIAL_ABS_W_SCLR 0.7 | 64 | 1 of 1 |" in page
 
 
 def test_a_failing_cell_does_not_stop_the_others(tmp_path):
@@ -349,6 +349,7 @@ def test_reduced_runs_are_not_compared(tmp_path):
     place, text = published_runs(tmp_path, cycles=4_999), PAPER.replace("[settings]", "[settings]\ncycles = 4999")
     write_page([read_sweep(file_of(place, text))], places_of(place), place / "page.md")
     page = (place / "page.md").read_text()
+    assert row_of(page, "Accuracy", "MNIST")[0] == "MNIST (reduced)"
     assert row_of(page, "Accuracy", "MNIST")[-2:] == ["-", "-"]
     assert row_of(page, "Branching factor", "MNIST")[7] == "-"
 

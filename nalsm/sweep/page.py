@@ -51,8 +51,8 @@ def _line(cells):
 
 def _setting(group):
     """The cells that name a group in every table: data, model, knobs, neurons."""
-    cell = group.cell
-    return group.dataset, cell.model, ", ".join(knob_texts(cell.model, cell.knobs)) or "-", cell.network.n_liquid
+    cell, dataset = group.cell, f"{group.dataset}{' (reduced)' if group.is_reduced else ''}"
+    return dataset, cell.model, ", ".join(knob_texts(cell.model, cell.knobs)) or "-", cell.network.n_liquid
 
 
 _SETTING = ("data", "model", "knobs", "neurons")
@@ -82,17 +82,9 @@ def _accuracies(groups):
     return [
         "## Accuracy", "", *_table(headings, rows), "",
         "s.d.: over networks, with n - 1. The difference is that of the means, divided by the published standard "
-        "deviation, which is one over networks too." + _reduced_note(groups),
+        "deviation, which is one over networks too. (reduced): fewer samples, snapshots or cycles than the published "
+        "runs had.",
     ]  # fmt: skip
-
-
-def _reduced_note(groups):
-    reduced = [group for group in groups if group.is_reduced]
-    return (
-        " Rows without a published figure to compare with may have been run with fewer samples, snapshots or cycles."
-        if reduced
-        else ""
-    )
 
 
 def _measures(groups):
@@ -245,7 +237,6 @@ def _missing(missing):
         return []
     by_setting = {}
     for cell in missing:
-        knobs = ", ".join(knob_texts(cell.model, cell.knobs))
-        title = f"{cell.model} on {cell.dataset}{f', {knobs}' if knobs else ''}, {cell.network.n_liquid} neurons"
+        title = f"{cell.setting}, {cell.network.n_liquid} neurons"
         by_setting.setdefault(title, []).append(f"{cell.network.number} (version {cell.version})")
     return ["## Not finished", "", *(f"- {title}: network {', '.join(which)}" for title, which in by_setting.items())]

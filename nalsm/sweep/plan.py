@@ -68,10 +68,12 @@ class Cell:
 
     @property
     def title(self):
-        knobs = ", ".join(knob_texts(self.model, self.knobs))
-        return f"version {self.version}, {self.model} on {self.dataset}{f', {knobs}' if knobs else ''}, network " + str(
-            self.network.number
-        )
+        return f"version {self.version}, {self.setting}, network {self.network.number}"
+
+    @property
+    def setting(self):
+        """What the cells of an entry have in common, but for their networks."""
+        return ", ".join([f"{self.model} on {self.dataset}", *knob_texts(self.model, self.knobs)])
 
 
 @dataclass(frozen=True)
