@@ -241,7 +241,7 @@ def test_stopped_and_gone_on_with(swept, tmp_path, number):
     """The program at work ends with the sweep; the same command brings the cells to the same contents."""
     path = file_of(tmp_path)
     process = subprocess.Popen(sweep_command(tmp_path, path, "--networks=1"), cwd=ROOT, env=environment(), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
     folder = tmp_path / "train_data" / "ver_201"
     until = time.monotonic() + 120
     while not (folder / "W_INI.wdata").exists() and time.monotonic() < until:
