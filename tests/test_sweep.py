@@ -193,6 +193,9 @@ def test_what_is_finished_is_left_alone(swept):
     listed = sweep(place, place / "sweep.toml", "--list", "--networks=3")
     assert listed.stdout.count(": done") == 5
     assert listed.stdout.count(": lacks network, training") == 2
+    listed = sweep(place, place / "sweep.toml", "--list", "--only=301", "--only=102")
+    assert [line.split(",")[0] for line in listed.stdout.splitlines()] == ["version 301", "version 102"]
+    assert_one_line_error(sweep(place, place / "sweep.toml", "--only=103"), 2, "--only: read 103")
 
 
 def test_the_page_of_a_sweep(swept):

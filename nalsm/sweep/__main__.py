@@ -19,6 +19,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 @click.command(name="sweep")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE.toml...")
 @click.option("--networks", type=click.IntRange(1, 99), help="Networks for each run, instead of what the file says.")
+@click.option("--only", type=int, multiple=True, metavar="VERSION", help="Run this cell only; may be given again.")
 @click.option("--as-script", is_flag=True, help="Print the commands, a line for a shell each, and run nothing.")
 @click.option("--list", "only_list", is_flag=True, help="Say where each cell stands, and run nothing.")
 @click.option(
@@ -28,7 +29,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 @click.option("--networks-dir", type=click.Path(path_type=Path), help="Folder of the networks (networks/).")
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Folder of the version folders (train_data/).")
 @click.option("--quiet", is_flag=True, help="Print what begins, fails and came out only.")
-def main(files, networks, as_script, only_list, results, quiet, **folders):
+def main(files, networks, only, as_script, only_list, results, quiet, **folders):
     """Run the cells of sweeps: each a training run in its own version folder, and the measures on it.
 
     What is finished is skipped, an interrupted run goes on, a cell that fails does not stop the others. The same
@@ -44,7 +45,7 @@ def main(files, networks, as_script, only_list, results, quiet, **folders):
             f"--results: there is no folder {results.expanduser().absolute().parent} to write the page into"
         )
     sweeps = [sweep for sweep in sweeps if not sweep.only_with_data or _has_data(sweep, places)]
-    cells = [cell for sweep in sweeps for cell in sweep.cells]
+    cells = _chosen([cell for sweep in sweeps for cell in sweep.cells], only)
     if as_script:
         _print_script(cells, places)
         return
@@ -66,6 +67,13 @@ def _places(folders):
     if not (_CHECKOUT / "runners").is_dir():
         raise UserError(f"the programs of a sweep are not there ({_CHECKOUT / 'runners'}); start it from a checkout")
     return Places(_CHECKOUT, **chosen)
+
+
+def _chosen(cells, only):
+    unknown = set(only) - {cell.version for cell in cells}
+    if unknown:
+        raise UserError(f"--only: read {min(unknown)}, but no cell has that version; --list shows which there are")
+    return [cell for cell in cells if not only or cell.version in only]
 
 
 def _has_data(sweep, places):
