@@ -111,7 +111,7 @@ class TrainingRun:
         if self.settings.cluster:
             from nalsm.cluster.counting import require_cluster
 
-            require_cluster(self.settings.cluster)
+            require_cluster(self.settings.cluster, self.say)
         return liquid
 
     def _require_device_memory(self, liquid):

@@ -5,12 +5,16 @@ otherwise: what the user has to know is said in the one line a program ends with
 """
 
 import contextlib
+import logging
 import os
 import signal
 import tempfile
 import warnings
+from concurrent.futures import CancelledError
+from multiprocessing import resource_tracker
 
 import dask
+from distributed import Client, LocalCluster
 
 from nalsm.cluster import local_workers
 from nalsm.errors import MachineError
@@ -18,20 +22,24 @@ from nalsm.errors import MachineError
 SECONDS_TO_ANSWER = 10  # for a scheduler
 SECONDS_FOR_WORKERS = 60  # until the first one is there, and without any in between
 
-_NAMES = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.application", "asyncio")
-_SILENT = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"none": {"class": "logging.NullHandler"}},
-    "loggers": {name: {"handlers": ["none"], "propagate": False} for name in _NAMES},
-}
-if "logging" not in dask.config.config:
-    dask.config.set(logging=_SILENT)  # Dask reads it once, as it is imported:
-from distributed import Client, LocalCluster  # noqa: E402
+_LOGGERS = ("distributed", "distributed.client", "distributed.gc", "bokeh", "tornado", "tornado.application", "asyncio")
+
+
+def _silence():
+    """Take Dask's messages off the terminal unless the user's configuration of Dask speaks of its log."""
+    if {"logging", "logging-file-config"} & {*dask.config.config, *dask.config.get("distributed", {})}:
+        return
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+
+
+_silence()
 
 
 @contextlib.contextmanager
-def connected(address):
+def connected(address, say=lambda _text: None):
     """Yield a Client of the cluster as soon as it has workers; raises MachineError where that fails."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
@@ -40,7 +48,7 @@ def connected(address):
         target = stack.enter_context(_local_cluster(number)) if number else address
         client = _client(target, address)
         stack.callback(_close, client)
-        _wait_for_workers(client, address)
+        _wait_for_workers(client, address, say)
         yield client
 
 
@@ -55,7 +63,11 @@ def _client(target, address):
         ) from None
 
 
-def _wait_for_workers(client, address):
+def _wait_for_workers(client, address, say):
+    with or_lost(address):
+        if client.nthreads():
+            return
+    say(f"waiting up to {SECONDS_FOR_WORKERS} s for workers of {address}")
     try:
         client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
     except TimeoutError:
@@ -64,11 +76,21 @@ def _wait_for_workers(client, address):
             f"worker {address} --nthreads 1), or leave --cluster out"
         ) from None
     except OSError as error:
-        raise lost_scheduler(address, error) from None
+        raise _lost(address, error) from None
 
 
-def lost_scheduler(address, reason=""):
-    """Return the error for a scheduler that does not answer any more."""
+@contextlib.contextmanager
+def or_lost(address):
+    """Raise MachineError where talking to the scheduler in the block fails."""
+    try:
+        yield
+    except CancelledError:  # Dask cancels all that was submitted
+        raise _lost(address) from None
+    except (OSError, TimeoutError) as error:
+        raise _lost(address, error) from None
+
+
+def _lost(address, reason=""):
     return MachineError(
         f"--cluster: the connection to the scheduler at {address} was lost{f' ({reason})' if str(reason) else ''}: "
         "what was complete is kept, the same answers go on from it, with or without --cluster"
@@ -85,12 +107,14 @@ def _local_cluster(number):
     """Start worker processes of one Dask thread each, on this machine alone; they end with the block."""
     with tempfile.TemporaryDirectory(prefix="nalsm-cluster-", ignore_cleanup_errors=True) as folder:
         # Ctrl-C reaches every process of a terminal. It is this one's to act on: threads and processes
-        # that are made while the signal is blocked never see it.
+        # that are made while the signal is blocked never see it (but the tracker's start would unblock it).
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             cluster = LocalCluster(
-                n_workers=number, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None,
-                memory_limit=0, silence_logs=100, local_directory=folder,
+                n_workers=number, threads_per_worker=1, processes=True, host="127.0.0.1", memory_limit=0,
+                silence_logs=100, local_directory=folder,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # some port, no 8787
             )  # fmt: skip
         except (OSError, TimeoutError, RuntimeError) as error:
             raise MachineError(f"--cluster: {number} local workers could not be started ({error})") from None

@@ -14,8 +14,8 @@ import numpy as np
 from distributed import get_worker
 
 from nalsm.cluster import local_workers
-from nalsm.cluster.connection import connected, threads_of_local
-from nalsm.cluster.same_bits import fingerprint, require_same
+from nalsm.cluster.connection import connected, or_lost, threads_of_local
+from nalsm.cluster.same_bits import fingerprint, require_same, require_same_workers
 from nalsm.cluster.tasks import results
 from nalsm.counting import Presentation
 from nalsm.gpu import choose_device
@@ -24,38 +24,33 @@ from nalsm.network import Network
 BATCHES_IN_FLIGHT = 2  # for each thread of a worker: one at work, one waiting
 
 
-def require_cluster(address):
+def require_cluster(address, say):
     """Raise MachineError unless a cluster answers, has workers, and they compute the same bits as this program."""
     if not local_workers(address):
-        with connected(address) as client:
+        with connected(address, say) as client, or_lost(address):
             require_same_workers(client)
 
 
 def count_on_cluster(address, run, presentation, batches):
-    """Yield (batch, Counted) of every batch, as they come.
+    """Yield (batch, Counted) of every batch, as they come; raises MachineError as `nalsm.cluster.tasks.results`.
 
-    run : has settings (gpu, threads), network and liquid; presentation : Presentation of all batches
-    batches : each has `samples()`, a detached Split, and `record`; see `nalsm.counting`
+    run : has settings (gpu, threads), network, liquid and say; presentation : Presentation of all batches
+    batches : of `nalsm.counting.Batch`
     """
     number = local_workers(address)
     threads = run.settings.threads or (threads_of_local(number) if number else 0)
     shared = run.network, presentation, run.liquid.engine, run.settings.gpu, threads, fingerprint()
-    with connected(address) as client:
-        require_same_workers(client)
+    with connected(address, run.say) as client:
         name = uuid4().hex[:12]
-        counter = client.submit(Counter, *shared, key=f"nalsm-run-{name}", pure=False)
+        with or_lost(address):
+            counter = client.submit(Counter, *shared, key=f"nalsm-run-{name}", pure=False)
 
         def submit(batch):
-            key = f"nalsm-batch-{name}-{batch.split_name}-{batch.number}"
-            return client.submit(_count, counter, batch.samples(), batch.record, key=key, pure=False)
+            samples, key = batch.samples(), f"nalsm-batch-{name}-{batch.split_name}-{batch.number}"
+            with or_lost(address):
+                return client.submit(_count, counter, samples, batch.record, key=key, pure=False)
 
         yield from results(client, address, batches, submit, BATCHES_IN_FLIGHT)
-
-
-def require_same_workers(client):
-    """Raise MachineError unless all workers of now compute the same bits as this program."""
-    for worker, found in client.run(fingerprint, on_error="return").items():
-        require_same(fingerprint(), found, worker)
 
 
 @dataclass

@@ -30,19 +30,24 @@ def fingerprint():
 
 
 def require_same(wanted, found, worker):
-    """Raise MachineError that names a worker and the first thing in which it differs.
-
-    wanted, found : fingerprints of the program and of the worker; found may be the exception that it
-        raised instead of a fingerprint
-    """
-    if isinstance(found, BaseException):
-        raise MachineError(
-            f"--cluster: worker {worker} cannot load nalsm {wanted['nalsm']} ({found}); install the same package there "
-            "and start it again"
-        )
+    """Raise MachineError that names a worker and the first thing in which its fingerprint is not the wanted one."""
     for name, here in wanted.items():
-        if found[name] != here:
+        if found.get(name) != here:
             raise MachineError(
-                f"--cluster: worker {worker} has {name} {found[name]}, this program {here}: it might compute other "
+                f"--cluster: worker {worker} has {name} {found.get(name)}, this program {here}: it might compute other "
                 "bits; install the same there and start it again, or stop it"
             )
+
+
+def require_same_workers(client, workers=None):
+    """Raise MachineError unless these workers (None: all of now) would compute the same bits as this program."""
+    wanted = fingerprint()
+    for worker, found in client.run(fingerprint, workers=workers, on_error="return").items():
+        if isinstance(found, OSError):
+            continue  # it has just gone
+        if isinstance(found, BaseException):
+            raise MachineError(
+                f"--cluster: worker {worker} cannot load nalsm {wanted['nalsm']} ({found}); install the same package "
+                "there and start it again, or stop it"
+            )
+        require_same(wanted, found, worker)
