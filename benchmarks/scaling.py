@@ -102,7 +102,7 @@ def _initialise(network, train, rule):
 
 
 def _rasters(train, factor):
-    rates = np.minimum(train.rates[:SAMPLES] * np.float32(factor), 1)
+    rates = np.minimum(train.rates(np.arange(SAMPLES)) * np.float32(factor), 1)
     return poisson_rasters(rates, SAMPLE_MS, SEED, train.sample_ids[:SAMPLES])
 
 

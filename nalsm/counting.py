@@ -1,10 +1,62 @@
 """Counting: every sample is presented from the same weights, and its spikes of each neuron are kept."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 
 from nalsm.ahead import ahead
+from nalsm.datasets import Split
+from nalsm.rules import Rule
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What all presentations of a run share.
+
+    weights : float32 [S], what each starts from; steps : ms; seed : of the random numbers of the inputs
+    """
+
+    weights: np.ndarray
+    rule: Rule
+    steps: int
+    seed: int
+
+    def rasters(self, split, places):
+        """Return the input of these samples (int [n], places in `split`): uint8 [n, steps, n_inputs]."""
+        return split.presentation(places, self.steps, self.seed)
+
+    def count(self, liquid, rasters, record):
+        """Present rasters; return the Counted. record : numbers of the samples whose spikes are kept"""
+        presented = liquid.present(rasters, self.weights, self.rule, record=record or False)
+        return Counted(presented.counts, np.argwhere(presented.spikes).astype(np.int32) if record else None)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """counts : uint16 [n, R]; spikes : int32 [n_spikes, 3], (recorded sample, ms, neuron), or None"""
+
+    counts: np.ndarray
+    spikes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples that are presented together and share a count file.
+
+    places : int [n], in `split`; record : numbers of the samples in the batch whose spikes are kept
+    """
+
+    split_name: str
+    number: int
+    split: Split
+    places: np.ndarray
+    record: list[int]
+
+    def samples(self):
+        """Return its samples as a Split that can be sent."""
+        return self.split.detached(self.places)
 
 
 def none_recorded(_batch, _batch_size):
@@ -14,57 +66,66 @@ def none_recorded(_batch, _batch_size):
 def count_spikes(run, weights, splits, recorded_samples=none_recorded):
     """Present every sample that has no good count file in the run's folder yet.
 
-    run : has settings (batch_size, sample_ms), model, seed, liquid, folder, say and progress
+    run : has settings (batch_size, sample_ms, cluster), model, seed, network, liquid, folder, say and progress
     weights : float32 [S], what each presentation starts from
     splits : Split by name; the folder's `counts` and `spikes` name the files of their batches
     recorded_samples : (batch, batch size) -> samples of the batch whose spikes are kept as well
     """
-    settings, folder, size = run.settings, run.folder, run.settings.batch_size
-    rule = run.model.presentation(settings.knobs)
-    batches = [(name, number) for name, split in splits.items() for number in range(len(split) // size)]
-
-    def is_counted(batch):
-        paths = [folder.counts(*batch)] + ([folder.spikes(*batch)] if recorded_samples(batch[1], size) else [])
-        return all(folder.read_if_good(path, run.say) for path in paths)
-
-    def rasters(batch):
-        name, number = batch
-        return splits[name].presentation(_samples(number, size), settings.sample_ms, run.seed)
-
-    todo = [batch for batch in batches if not is_counted(batch)]
+    settings, size = run.settings, run.settings.batch_size
+    batches = [
+        Batch(name, number, split, np.arange(number * size, (number + 1) * size), recorded_samples(number, size))
+        for name, split in splits.items()
+        for number in range(len(split) // size)
+    ]
+    todo = [batch for batch in batches if not _is_counted(run, batch)]
+    presentation = Presentation(weights, run.model.presentation(settings.knobs), settings.sample_ms, run.seed)
     total, done = len(batches) * size, (len(batches) - len(todo)) * size
-    with run.progress(total, "counting", "samples", done) as bar, ThreadPoolExecutor(1) as writer:
+    with (
+        run.progress(total, "counting", "samples", done) as bar,
+        ThreadPoolExecutor(1) as writer,
+        closing(_count(run, presentation, todo)) as counted,
+    ):
         written = None
-        for batch, raster in ahead(rasters, todo):
-            record = recorded_samples(batch[1], size)
-            presented = run.liquid.present(raster, weights, rule, record=record or False)
+        for batch, result in counted:
             if written:
                 written.result()
-            written = writer.submit(_write, folder, batch, splits[batch[0]], presented, record)
+            written = writer.submit(_write, run.folder, batch, result)
             bar.update(size)
         if written:
             written.result()
 
 
-def _samples(number, size):
-    return np.arange(number * size, (number + 1) * size)
+def _is_counted(run, batch):
+    folder, place = run.folder, (batch.split_name, batch.number)
+    paths = [folder.counts(*place)] + ([folder.spikes(*place)] if batch.record else [])
+    return all(folder.read_if_good(path, run.say) for path in paths)
 
 
-def _write(folder, batch, split, presented, record):
-    """Write the files of one batch, its counts last; `presented` is what the liquid did."""
-    number = batch[1]
-    samples = _samples(number, len(presented.counts))
-    if record:
+def _count(run, presentation, batches):
+    """Yield (batch, Counted) of every batch: in order from the run's own liquid, in any order from a cluster."""
+    if run.settings.cluster and batches:
+        from nalsm.cluster.counting import count_on_cluster
+
+        yield from count_on_cluster(run.settings.cluster, run, presentation, batches)
+        return
+    for batch, rasters in ahead(lambda batch: presentation.rasters(batch.split, batch.places), batches):
+        yield batch, presentation.count(run.liquid, rasters, batch.record)
+
+
+def _write(folder, batch, result):
+    """Write the files of one batch, its counts last."""
+    name, number, split, places = batch.split_name, batch.number, batch.split, batch.places
+    if batch.record:
         arrays = {
-            "spike_rec_per_batch": np.argwhere(presented.spikes).astype(np.int32),  # (recorded sample, ms, neuron)
-            "scalar_labels_in_batch_arr": split.labels[samples[record]],
-            "sample_ids": split.sample_ids[samples[record]],
+            "spike_rec_per_batch": result.spikes,
+            "scalar_labels_in_batch_arr": split.labels[places[batch.record]],
+            "sample_ids": split.sample_ids[places[batch.record]],
         }
-        folder.write(folder.spikes(*batch), arrays, {"ITER": number})
+        folder.write(folder.spikes(name, number), arrays, {"ITER": number})
     arrays = {
-        "olc_S_AGG_RES": presented.counts,
-        "scalar_labels_in_batch_arr": split.labels[samples],
-        "sample_ids": split.sample_ids[samples],
+        "olc_S_AGG_RES": result.counts,
+        "scalar_labels_in_batch_arr": split.labels[places],
+        "sample_ids": split.sample_ids[places],
         "ITER": np.int64(number),
     }
-    folder.write(folder.counts(*batch), arrays)
+    folder.write(folder.counts(name, number), arrays)

@@ -13,24 +13,37 @@ SENSOR_SIZE = 34  # pixels along each side of the N-MNIST sensor's field
 N_EVENT_INPUTS = 2 * SENSOR_SIZE**2  # one for each polarity and pixel
 
 
-def rates_from_images(images):
-    """Return each pixel's firing probability per ms.
+def image_scale(images):
+    """Return the factor from each image's pixels to firing probabilities per ms: float32 [n].
 
     Every image is divided by its own sum, then the whole array by its maximum, so that the brightest
     pixel of all fires in every ms. An image without any bright pixel gets no pulses.
 
     images : uint8 [n, height, width], or float with noise in it, 0 or more
-    Returns float32 [n, height * width] in 0..1.
     """
     images = np.asarray(images)
     pixels = images.reshape(len(images), math.prod(images.shape[1:]))
     if not pixels.size:
-        return np.zeros(pixels.shape, np.float32)
+        return np.zeros(len(pixels), np.float32)
     sums = pixels.sum(axis=1, dtype=np.float64)  # exact for whole numbers
     sums[sums == 0] = 1
     largest = (pixels.max(axis=1) / sums).max()
-    scale = 1.0 / (sums * (largest or 1.0))
+    return (1.0 / (sums * (largest or 1.0))).astype(np.float32)
+
+
+def image_rates(images, scale):
+    """Return each pixel's firing probability per ms: float32 [n, height * width] in 0..1.
+
+    images : as `image_scale` takes them, or a part of these; scale : what it returned for them
+    """
+    images = np.asarray(images)
+    pixels = images.reshape(len(images), math.prod(images.shape[1:]))
     return np.multiply(pixels, scale[:, None], dtype=np.float32, casting="same_kind")
+
+
+def rates_from_images(images):
+    """Return the firing probabilities per ms of a whole array of images; see `image_scale` and `image_rates`."""
+    return image_rates(images, image_scale(images))
 
 
 def poisson_rasters(rates, steps, seed, sample_ids, purpose="presentation"):

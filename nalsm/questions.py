@@ -113,8 +113,8 @@ class _Answer(click.ParamType):
 def command(name, help_text, questions, run):
     """Return a click command that collects the answers and calls run(answers: dict).
 
-    Flags are read first, then what is missing is asked in the table's order; last, every check is
-    made with all answers known.
+    Flags are read first, and those that are never asked checked; then what is missing is asked in the
+    table's order; last, every check is made with all answers known.
     """
 
     def callback(**given):
@@ -137,6 +137,9 @@ def _option(question):
 def _complete(questions, given):
     answers = dict(given)
     number = 0
+    for question in questions:
+        if question.check and not question.prompt:
+            question.check(answers[question.name], answers)
     for question in questions:
         if question.prompt and answers[question.name] is None:
             number += 1

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from nalsm.cluster import check_address
 from nalsm.datasets import DATA_SOURCES
 from nalsm.errors import UserError
 from nalsm.models import MODELS
@@ -45,6 +46,7 @@ class Settings:
     memory_budget: float | None
     overwrite: bool
     quiet: bool
+    cluster: str | None = None
 
     @classmethod
     def from_answers(cls, model, dataset, root, answers):
@@ -144,6 +146,10 @@ def questions_for(model, dataset, root):
         Question("seed", None, int, "of all random numbers; drawn if not given", 0, SEED_LIMIT - 1),
         Question("engine", None, ("auto", "event", "tensorflow"), "how the liquid is computed", default="auto"),
         Question("threads", None, int, "samples at the same time; 0: one for each core", 0, 1024, 0),
+        Question(
+            "cluster", None, str, "count on a Dask cluster: tcp://HOST:PORT (or tls://) of its scheduler, or local:N "
+            "for N worker processes on this machine", check=check_address,
+        ),
         *folder_questions("data", "networks", "output"),
         Question("keep_weights_every", None, int, "keep the readout of every N-th cycle; 0: of none", 0, 10**7, 0),
         Question(

@@ -108,6 +108,10 @@ class TrainingRun:
         choose_device(self.settings.gpu, self.say)
         liquid = open_liquid(self.network, self.settings.engine, self.settings.threads or None)
         self._require_device_memory(liquid)
+        if self.settings.cluster:
+            from nalsm.cluster.counting import require_cluster
+
+            require_cluster(self.settings.cluster, self.say)
         return liquid
 
     def _require_device_memory(self, liquid):
@@ -158,6 +162,7 @@ class TrainingRun:
             "gpu": self.settings.gpu,
             "batches_per_block": self.settings.batches_per_block,
             "threads": self.liquid.threads,
+            "cluster": self.settings.cluster,
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "command": " ".join(sys.argv),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",

@@ -4,4 +4,5 @@ from checkout import ROOT
 
 from nalsm.evaluation.programs import present_noisy
 
-present_noisy("LSM+AP-STDP", "N-MNIST", ROOT)
+if __name__ == "__main__":  # not in the worker processes of --cluster local:N
+    present_noisy("LSM+AP-STDP", "N-MNIST", ROOT)

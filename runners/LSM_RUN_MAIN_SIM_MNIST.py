@@ -4,4 +4,5 @@ from checkout import ROOT
 
 from nalsm.programs import train
 
-train("LSM", "MNIST", ROOT)
+if __name__ == "__main__":  # not in the worker processes of --cluster local:N
+    train("LSM", "MNIST", ROOT)

@@ -210,7 +210,8 @@ def test_noise_depends_on_seed_and_sample_alone():
 def test_noisy_images_have_pulses_of_their_own():
     from nalsm.datasets.images import ImageSplit
 
-    arguments = (np.full((4, 30), 0.3, np.float32), np.arange(4, dtype=np.uint8), np.arange(4))
+    images, scale = np.full((4, 5, 6), 0.6, np.float32), np.full(4, 0.5, np.float32)
+    arguments = (images, scale, np.arange(4, dtype=np.uint8), np.arange(4))
     clean, noisy = ImageSplit(*arguments), NoisyImages(*arguments)
     rasters = noisy.presentation(np.arange(4), 50, seed=3)
     assert not np.array_equal(rasters, clean.presentation(np.arange(4), 50, seed=3))

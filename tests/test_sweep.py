@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -230,6 +231,25 @@ def test_a_failing_cell_does_not_stop_the_others(tmp_path):
     assert RunFolder(tmp_path / "train_data", 301).is_finished()
 
 
+def test_cells_on_a_cluster(swept, tmp_path):
+    """Two worker processes, one folder taken: the other cells are those of a sweep without a cluster."""
+    pytest.importorskip("distributed")
+    taken = tmp_path / "train_data" / "ver_201"
+    taken.mkdir(parents=True)
+    (taken / "thesis.txt").write_text("mine")
+    done = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2")
+    assert_one_line_error(done, 1, "1 of 5 cells failed")
+    assert "4 of 5 cells are done, 0 of them were before" in done.stdout
+    assert (
+        "failed: version 201, NALSM on MNIST, ASTRO_W_SCALING 0.03, network 11: training ended with 2: " in done.stdout
+    )
+    shutil.rmtree(taken)
+    assert contents(tmp_path) == {name: files for name, files in contents(swept[0]).items() if name != "ver_201"}
+    again = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2", "--only=301", "--only=102")
+    assert again.returncode == 0 and "2 of 2 cells are done, 2 of them were before" in again.stdout
+    assert_one_line_error(sweep(tmp_path, tmp_path / "sweep.toml", "--cluster=here"), 2, "--cluster: read 'here'")
+
+
 def test_a_network_of_that_number_that_is_another(tmp_path):
     (tmp_path / "networks").mkdir()
     Network.generate((4, 4, 4), 784, seed=9).save(network_path(tmp_path / "networks", 11))
@@ -237,6 +257,8 @@ def test_a_network_of_that_number_that_is_another(tmp_path):
     assert_one_line_error(done, 1, "3 of 3 cells failed")
     assert "Network_11.h5 is another network than the sweep's (4 x 4 x 4, 784 inputs, seed 1)" in done.stdout
     assert not (tmp_path / "train_data").exists()
+    listed = sweep(tmp_path, tmp_path / "sweep.toml", "--list", "--networks=1", "--only=101")
+    assert_one_line_error(listed, 1, "1 of 1 cells failed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

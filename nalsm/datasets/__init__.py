@@ -24,6 +24,12 @@ class Split(Protocol):
     def subset(self, indices):
         """Return a Split of these samples (int [k], places in this one)."""
 
+    def detached(self, indices):
+        """Return a Split of these samples that needs no file: images or events, as small as they are.
+
+        It can be pickled and presented elsewhere.
+        """
+
     def presentation(self, indices, steps, seed):
         """Return the rasters of whole presentations: uint8 [k, steps, n_inputs].
 

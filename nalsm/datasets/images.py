@@ -1,11 +1,12 @@
 """Still images as splits: a rate for each pixel, drawn afresh for each presentation."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from nalsm.datasets import Dataset
-from nalsm.encoding import poisson_rasters, rates_from_images
+from nalsm.encoding import image_rates, image_scale, poisson_rasters
 from nalsm.files import content_checksum
 
 N_VALID = 10_000  # the last of the training set
@@ -13,9 +14,14 @@ N_VALID = 10_000  # the last of the training set
 
 @dataclass(frozen=True)
 class ImageSplit:
-    """rates : float32 [n, n_inputs], pulses per ms; see `nalsm.datasets.Split` for the rest."""
+    """images : uint8 or float32 [n, height, width]; scale : float32 [n], from pixels to pulses per ms.
 
-    rates: np.ndarray
+    Images stay as they are until they are presented: a quarter of the memory of their rates. See
+    `nalsm.datasets.Split` for the rest.
+    """
+
+    images: np.ndarray
+    scale: np.ndarray
     labels: np.ndarray
     sample_ids: np.ndarray
 
@@ -23,15 +29,19 @@ class ImageSplit:
         return len(self.labels)
 
     def subset(self, indices):
-        return replace(
-            self, rates=self.rates[indices], labels=self.labels[indices], sample_ids=self.sample_ids[indices]
-        )
+        return replace(self, **{field.name: getattr(self, field.name)[indices] for field in fields(self)})
+
+    detached = subset
+
+    def rates(self, indices):
+        """Return the pulses per ms of each pixel of these samples: float32 [k, n_inputs]."""
+        return image_rates(self.images[indices], self.scale[indices])
 
     def presentation(self, indices, steps, seed):
-        return poisson_rasters(self.rates[indices], steps, seed, self.sample_ids[indices])
+        return poisson_rasters(self.rates(indices), steps, seed, self.sample_ids[indices])
 
     def snapshots(self, indices, numbers, steps, seed):
-        return poisson_rasters(self.rates[indices], steps, seed, numbers, purpose="snapshot")
+        return poisson_rasters(self.rates(indices), steps, seed, numbers, purpose="snapshot")
 
 
 def image_dataset(name, train_images, train_labels, test_images, test_labels):
@@ -41,7 +51,7 @@ def image_dataset(name, train_images, train_labels, test_images, test_labels):
     count through the training set and on through the test set.
     """
     n, n_train = len(train_images), len(train_images) - N_VALID
-    rates = rates_from_images(train_images)
+    scale = image_scale(train_images)
     labels = np.asarray(train_labels, np.uint8)
     ids = np.arange(n + len(test_images))
     fingerprint = content_checksum(
@@ -49,9 +59,9 @@ def image_dataset(name, train_images, train_labels, test_images, test_labels):
     )
     return Dataset(
         name,
-        rates.shape[1],
-        train=ImageSplit(rates[:n_train], labels[:n_train], ids[:n_train]),
-        valid=ImageSplit(rates[n_train:], labels[n_train:], ids[n_train:n]),
-        test=ImageSplit(rates_from_images(test_images), np.asarray(test_labels, np.uint8), ids[n:]),
+        math.prod(np.shape(train_images)[1:]),
+        train=ImageSplit(train_images[:n_train], scale[:n_train], labels[:n_train], ids[:n_train]),
+        valid=ImageSplit(train_images[n_train:], scale[n_train:], labels[n_train:], ids[n_train:n]),
+        test=ImageSplit(test_images, image_scale(test_images), np.asarray(test_labels, np.uint8), ids[n:]),
         fingerprint=fingerprint,
     )

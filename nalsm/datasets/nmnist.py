@@ -19,6 +19,7 @@ import numpy as np
 
 from nalsm.datasets import Dataset
 from nalsm.datasets.nmnist_packing import (
+    HeldRecordings,
     PackedRecordings,
     Source,
     decode_events,
@@ -166,7 +167,7 @@ class EventSplit:
     See `nalsm.datasets.Split` for the rest.
     """
 
-    recordings: PackedRecordings
+    recordings: PackedRecordings | HeldRecordings
     places: np.ndarray
     labels: np.ndarray
     sample_ids: np.ndarray
@@ -178,6 +179,10 @@ class EventSplit:
         return replace(
             self, places=self.places[indices], labels=self.labels[indices], sample_ids=self.sample_ids[indices]
         )
+
+    def detached(self, indices):
+        recordings = HeldRecordings(self.recordings.read(self.places[indices]))
+        return replace(self.subset(indices), recordings=recordings, places=np.arange(len(indices)))
 
     def events(self, indices):
         """Return (x, y, p, t_us) of each recording, int64 [n_events] each, in the order of time."""

@@ -156,6 +156,22 @@ class PackedRecordings:
         )
 
 
+class HeldRecordings:
+    """Some recordings in memory, to be read as those of a file are.
+
+    recordings : list of uint32 [events], packed events
+    """
+
+    def __init__(self, recordings):
+        self._ends = np.cumsum([len(events) for events in recordings], dtype=np.int64)
+        self._events = np.concatenate([*recordings, np.empty(0, np.uint32)])
+
+    def read(self, places):
+        """Return the events of these recordings (int [k]): a list of k arrays uint32 [events]."""
+        recordings = np.split(self._events, self._ends[:-1])
+        return [recordings[place] for place in places]
+
+
 # The user block: one line that tells where the events begin and end and how long the file is, and the
 # SHA-256 of these numbers and of everything else but the events.
 

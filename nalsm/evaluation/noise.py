@@ -18,7 +18,7 @@ import numpy as np
 
 from nalsm.datasets.images import ImageSplit
 from nalsm.datasets.nmnist import EventSplit
-from nalsm.encoding import N_EVENT_INPUTS, poisson_rasters, raster_from_events, rates_from_images
+from nalsm.encoding import N_EVENT_INPUTS, image_scale, poisson_rasters, raster_from_events
 from nalsm.random_streams import stream
 
 PIXEL_STD = 125.0
@@ -55,15 +55,15 @@ class NoisyImages(ImageSplit):
 
     def presentation(self, indices, steps, seed):
         ids = self.sample_ids[indices]
-        return poisson_rasters(self.rates[indices], steps, seed, ids, purpose="noisy presentation")
+        return poisson_rasters(self.rates(indices), steps, seed, ids, purpose="noisy presentation")
 
 
 def _noisy_mnist(dataset, path, seed):
     from nalsm.datasets import mnist
 
     test = dataset.test
-    rates = rates_from_images(noisy_images(mnist.read(path)["x_test"], test.sample_ids, seed))
-    return NoisyImages(rates, test.labels, test.sample_ids)
+    images = noisy_images(mnist.read(path)["x_test"], test.sample_ids, seed)
+    return NoisyImages(images, image_scale(images), test.labels, test.sample_ids)
 
 
 # ---- recordings -----------------------------------------------------------------------------------

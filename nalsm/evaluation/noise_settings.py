@@ -10,7 +10,7 @@ from nalsm.settings import DEFAULT_FOLDERS, Settings, chosen_folder, questions_f
 
 _ASKED = ("gpu", "version", "network_number", "batch_size", "batches_per_block")
 _KNOBS_ASKED = {"LSM": ("initial_weight",)}  # by model; the others' knobs are not asked
-_FLAGS = ("seed", "engine", "threads", "data_dir", "networks_dir", "output_dir", "overwrite", "quiet")
+_FLAGS = ("seed", "engine", "threads", "cluster", "data_dir", "networks_dir", "output_dir", "overwrite", "quiet")
 _HELP = {
     "seed": "of the noise; the run's own if not given",
     "overwrite": "delete the noisy counts that are there",

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from nalsm.errors import MachineError, UserError
+from nalsm.cluster import check_address
+from nalsm.errors import MachineError, NalsmError, UserError
 from nalsm.programs import run_program
 from nalsm.progress import say
 from nalsm.settings import DEFAULT_FOLDERS
-from nalsm.sweep.execute import run_cells, summary
+from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, steps_of
 
@@ -25,38 +26,60 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Write what came out to this page (Markdown) at the end."
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Spread the cells over the workers of a Dask cluster: tcp://HOST:PORT, "
+    "or local:N for N processes on this machine.",
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data sets (datasets/).")
 @click.option("--networks-dir", type=click.Path(path_type=Path), help="Folder of the networks (networks/).")
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Folder of the version folders (train_data/).")
 @click.option("--quiet", is_flag=True, help="Print what begins, fails and came out only.")
-def main(files, networks, only, as_script, only_list, results, quiet, **folders):
+def main(files, networks, only, as_script, only_list, results, cluster, quiet, **folders):
     """Run the cells of sweeps: each a training run in its own version folder, and the measures on it.
 
     What is finished is skipped, an interrupted run goes on, a cell that fails does not stop the others. The same
     command goes on where it was stopped.
     """
-    if not files:
-        raise UserError("FILE.toml: name the file of a sweep, such as sweeps/paper_mnist.toml")
+    check_address(cluster)
     places = _places(folders)
-    sweeps = [read_sweep(path, networks) for path in files]
-    require_no_conflicts(sweeps)
-    if results and not results.expanduser().absolute().parent.is_dir():
-        raise UserError(
-            f"--results: there is no folder {results.expanduser().absolute().parent} to write the page into"
-        )
-    sweeps = [sweep for sweep in sweeps if not sweep.only_with_data or _has_data(sweep, places)]
+    sweeps = _sweeps(files, networks, places)
     cells = _chosen([cell for sweep in sweeps for cell in sweep.cells], only)
     if as_script:
         _print_script(cells, places)
         return
-    outcomes = _list(cells, places) if only_list else run_cells(cells, places, quiet)
-    for line in [] if only_list else summary(outcomes):
+    page = _page_path(results)
+    if only_list:
+        outcomes = _list(cells, places)
+    elif cluster:
+        paths = {cell.version: sweep.path.absolute() for sweep in sweeps for cell in sweep.cells}
+        outcomes = run_cells_on_cluster(cluster, paths, cells, places)
+    else:
+        outcomes = run_cells(cells, places, quiet)
+    for line in summary(outcomes):
         say(line)
-    if results:
-        _write_page(sweeps, places, results.expanduser().absolute())
+    if page:
+        _write_page(sweeps, places, page)
     failed = sum(outcome.state == "failed" for outcome in outcomes)
     if failed:
         raise MachineError(f"{failed} of {len(cells)} cells failed, see above; the same command goes on with them")
+
+
+def _sweeps(files, networks, places):
+    """Return the Sweeps of the files, but for those whose data are not there and need not be."""
+    if not files:
+        raise UserError("FILE.toml: name the file of a sweep, such as sweeps/paper_mnist.toml")
+    sweeps = [read_sweep(path, networks) for path in files]
+    require_no_conflicts(sweeps)
+    return [sweep for sweep in sweeps if not sweep.only_with_data or _has_data(sweep, places)]
+
+
+def _page_path(results):
+    path = results and results.expanduser().absolute()
+    if path and not path.parent.is_dir():
+        raise UserError(f"--results: there is no folder {path.parent} to write the page into")
+    return path
 
 
 def _places(folders):
@@ -101,11 +124,16 @@ def _print_script(cells, places):
 
 
 def _list(cells, places):
-    """Say of each cell what it still lacks."""
+    """Say of each cell what it still lacks; return Outcomes of those that cannot be run."""
+    outcomes = []
     for cell in cells:
-        todo = [step.name for step in steps_of(cell, places) if not step.is_done()]
+        try:
+            todo = [step.name for step in steps_of(cell, places) if not step.is_done()]
+        except NalsmError as error:
+            outcomes.append(Outcome(cell, "failed", str(error)))
+            continue
         say(f"{cell.title}: {'lacks ' + ', '.join(todo) if todo else 'done'}")
-    return []
+    return outcomes
 
 
 def _write_page(sweeps, places, path):

@@ -1,13 +1,14 @@
 """Run the cells of a sweep: start what is not done yet, go on past a cell that fails, say so at the end."""
 
 import subprocess
+import sys
 from dataclasses import dataclass
 
 from nalsm.errors import NalsmError
 from nalsm.progress import say
 from nalsm.sweep.steps import steps_of
 
-_SECONDS_TO_STOP = 30.0  # a training writes a checkpoint before it ends
+_SECONDS_TO_STOP = 15.0  # a training writes a checkpoint before it ends
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,54 @@ def run_cell(cell, places, tell, quiet=False):
     return Outcome(cell, state)
 
 
+def run_cells_on_cluster(address, paths, cells, places):
+    """Bring every cell to its results, each on one worker; return the Outcomes in the order of their ends.
+
+    address : as in `nalsm.cluster`; paths : the file that each cell comes from, by version
+    The workers share the folders and the checkout with this program, under the same paths. Networks are made here
+    first: two cells may need the same one.
+    """
+    from nalsm.cluster.commands import Command, run_commands
+
+    outcomes, commands = [], []
+    for cell in cells:
+        outcome = _prepare(cell, places)
+        if outcome:
+            outcomes.append(outcome)
+        else:
+            arguments = [sys.executable, "-m", "nalsm.sweep", str(paths[cell.version]), f"--only={cell.version}"]
+            count = [f"--networks={cell.network.seed}"]  # networks are counted by their seeds, from 1
+            folders = places.flags("data", "networks", "output")
+            commands.append((cell, Command([*arguments, *count, *folders, "--quiet"], cwd=str(places.root))))
+    cell_of = {id(command): cell for cell, command in commands}
+    places.output_dir.mkdir(parents=True, exist_ok=True)
+    for command, code, output in run_commands(address, [command for _, command in commands], places.output_dir, say):
+        cell = cell_of[id(command)]
+        outcomes.append(Outcome(cell, "failed", _reason(output)) if code else Outcome(cell, "made"))
+        say(f"[{len(outcomes)}/{len(cells)}] {cell.title}: {'failed' if code else 'done'}")
+    return outcomes
+
+
+def _prepare(cell, places):
+    """Make a cell's network; return the Outcome of a cell that needs nothing else, or None."""
+    network, *others = steps_of(cell, places, quiet=True)
+    try:
+        if not network.is_done():
+            code, error = start(network)
+            if code:
+                return Outcome(cell, "failed", f"{network.name} ended with {code}: {error}")
+        return Outcome(cell, "there") if all(step.is_done() for step in others) else None
+    except (NalsmError, OSError) as failure:
+        return Outcome(cell, "failed", f"{network.name} ended with 1: {failure}")
+
+
+def _reason(output):
+    """Return why the sweep of one cell failed, from its output."""
+    lines = output.strip().splitlines() or ["it said nothing"]
+    mark = "failed: "
+    return next((line.split(": ", 2)[2] for line in lines if line.startswith(mark)), lines[-1].removeprefix("error: "))
+
+
 def start(step):
     """Run the program of a step; return (exit code, its line of error).
 
@@ -75,6 +124,6 @@ def summary(outcomes):
     """Return what came of the cells, in lines."""
     states = [outcome.state for outcome in outcomes]
     done = len(states) - states.count("failed")
-    lines = [f"{done} of {len(states)} cells are done, {states.count('there')} of them were before"]
+    lines = [f"{done} of {len(states)} cells are done, {states.count('there')} of them were before"] if done else []
     lines += [f"failed: {outcome.cell.title}: {outcome.reason}" for outcome in outcomes if outcome.state == "failed"]
     return lines

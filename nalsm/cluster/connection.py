@@ -1,0 +1,132 @@
+"""A connection to a Dask cluster; workers of local:N live as long as it does.
+
+Dask's own log is silent unless its configuration (a `logging` section, see Dask's documentation) says
+otherwise: what the user has to know is said in the one line a program ends with.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import tempfile
+import warnings
+from concurrent.futures import CancelledError
+from multiprocessing import resource_tracker
+
+import dask
+from distributed import Client, LocalCluster
+
+from nalsm.cluster import local_workers
+from nalsm.errors import MachineError
+
+SECONDS_TO_ANSWER = 10  # for a scheduler
+SECONDS_FOR_WORKERS = 60  # until the first one is there, and without any in between
+
+_LOGGERS = ("distributed", "distributed.client", "distributed.gc", "bokeh", "tornado", "tornado.application", "asyncio")
+
+
+def _silence():
+    """Take Dask's messages off the terminal unless the user's configuration of Dask speaks of its log."""
+    if {"logging", "logging-file-config"} & {*dask.config.config, *dask.config.get("distributed", {})}:
+        return
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+
+
+_silence()
+
+
+@contextlib.contextmanager
+def connected(address, say=lambda _text: None):
+    """Yield a Client of the cluster as soon as it has workers; raises MachineError where that fails."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module=r"(distributed|dask|tornado)\b")
+        number = local_workers(address)
+        target = stack.enter_context(_local_cluster(number)) if number else address
+        client = _client(target, address)
+        stack.callback(_close, client)
+        _wait_for_workers(client, address, say)
+        yield client
+
+
+def _client(target, address):
+    try:
+        return Client(target, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
+        reason = "" if isinstance(error, TimeoutError) or "Timed out" in str(error) else f" ({error})"
+        raise MachineError(
+            f"--cluster: no Dask scheduler answers at {address} within {SECONDS_TO_ANSWER} s{reason}; start one (dask "
+            "scheduler), mend the address, or leave --cluster out"
+        ) from None
+
+
+def _wait_for_workers(client, address, say):
+    with or_lost(address):
+        if client.nthreads():
+            return
+    say(f"waiting up to {SECONDS_FOR_WORKERS} s for workers of {address}")
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+    except TimeoutError:
+        raise MachineError(
+            f"--cluster: the scheduler at {address} has had no workers for {SECONDS_FOR_WORKERS} s; start some (dask "
+            f"worker {address} --nthreads 1), or leave --cluster out"
+        ) from None
+    except OSError as error:
+        raise _lost(address, error) from None
+
+
+@contextlib.contextmanager
+def or_lost(address):
+    """Raise MachineError where talking to the scheduler in the block fails."""
+    try:
+        yield
+    except CancelledError:  # Dask cancels all that was submitted
+        raise _lost(address) from None
+    except (OSError, TimeoutError) as error:
+        raise _lost(address, error) from None
+
+
+def _lost(address, reason=""):
+    return MachineError(
+        f"--cluster: the connection to the scheduler at {address} was lost{f' ({reason})' if str(reason) else ''}: "
+        "what was complete is kept, the same answers go on from it, with or without --cluster"
+    )
+
+
+def _close(client):
+    with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+        client.close(timeout=2)
+
+
+@contextlib.contextmanager
+def _local_cluster(number):
+    """Start worker processes of one Dask thread each, on this machine alone; they end with the block."""
+    with tempfile.TemporaryDirectory(prefix="nalsm-cluster-", ignore_cleanup_errors=True) as folder:
+        # Ctrl-C reaches every process of a terminal. It is this one's to act on: threads and processes
+        # that are made while the signal is blocked never see it (but the tracker's start would unblock it).
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            cluster = LocalCluster(
+                n_workers=number, threads_per_worker=1, processes=True, host="127.0.0.1", memory_limit=0,
+                silence_logs=100, local_directory=folder,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # some port, no 8787
+            )  # fmt: skip
+        except (OSError, TimeoutError, RuntimeError) as error:
+            raise MachineError(f"--cluster: {number} local workers could not be started ({error})") from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            yield cluster
+        finally:
+            with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+                cluster.close(timeout=10)
+
+
+def threads_of_local(number):
+    """Return how many threads each of `number` local workers has, so that all cores have work."""
+    return max(1, len(os.sched_getaffinity(0)) // number)

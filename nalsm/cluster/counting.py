@@ -1,0 +1,89 @@
+"""Batches of a run are presented on the workers of a Dask cluster.
+
+What all batches share (network, weights, rule, engine) is a task of its own, whose result a worker
+fetches once and keeps with the opened liquid; Dask makes it again where it is lost. A batch brings its
+samples as images or events; the worker draws the rasters itself, and counts come back.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import uuid4
+
+import numpy as np
+from distributed import get_worker
+
+from nalsm.cluster import local_workers
+from nalsm.cluster.connection import connected, or_lost, threads_of_local
+from nalsm.cluster.same_bits import fingerprint, require_same, require_same_workers
+from nalsm.cluster.tasks import results
+from nalsm.counting import Presentation
+from nalsm.gpu import choose_device
+from nalsm.network import Network
+
+BATCHES_IN_FLIGHT = 2  # for each thread of a worker: one at work, one waiting
+
+
+def require_cluster(address, say):
+    """Raise MachineError unless a cluster answers, has workers, and they compute the same bits as this program."""
+    if not local_workers(address):
+        with connected(address, say) as client, or_lost(address):
+            require_same_workers(client)
+
+
+def count_on_cluster(address, run, presentation, batches):
+    """Yield (batch, Counted) of every batch, as they come; raises MachineError as `nalsm.cluster.tasks.results`.
+
+    run : has settings (gpu, threads), network, liquid and say; presentation : Presentation of all batches
+    batches : of `nalsm.counting.Batch`
+    """
+    number = local_workers(address)
+    threads = run.settings.threads or (threads_of_local(number) if number else 0)
+    shared = run.network, presentation, run.liquid.engine, run.settings.gpu, threads, fingerprint()
+    with connected(address, run.say) as client:
+        name = uuid4().hex[:12]
+        with or_lost(address):
+            counter = client.submit(Counter, *shared, key=f"nalsm-run-{name}", pure=False)
+
+        def submit(batch):
+            samples, key = batch.samples(), f"nalsm-batch-{name}-{batch.split_name}-{batch.number}"
+            with or_lost(address):
+                return client.submit(_count, counter, samples, batch.record, key=key, pure=False)
+
+        yield from results(client, address, batches, submit, BATCHES_IN_FLIGHT)
+
+
+@dataclass
+class Counter:
+    """What a worker keeps of a run.
+
+    threads : of the liquid; 0: the worker's share of the cores
+    wanted : fingerprint of the program that counts
+    """
+
+    network: Network
+    presentation: Presentation
+    engine: str
+    gpu: int
+    threads: int
+    wanted: dict
+
+    @cached_property
+    def liquid(self):
+        """The liquid, opened at the first batch; raises MachineError on a worker that may compute other bits."""
+        from nalsm.liquid import open_liquid
+
+        worker = get_worker()
+        require_same(self.wanted, fingerprint(), worker.address)
+        share = max(1, len(os.sched_getaffinity(0)) // worker.state.nthreads)
+        choose_device(self.gpu, say=lambda _text: None)
+        return open_liquid(self.network, self.engine, self.threads or share)
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "liquid"}  # every worker opens its own
+
+
+def _count(counter, samples, record):
+    """The task: return the Counted of a batch."""
+    rasters = counter.presentation.rasters(samples, np.arange(len(samples)))
+    return counter.presentation.count(counter.liquid, rasters, record)

@@ -1,0 +1,53 @@
+"""What has to be equal on two machines so that they compute the same bits."""
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from nalsm import __version__
+from nalsm.errors import MachineError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@cache
+def fingerprint():
+    """Return what decides the bits here, by name (str)."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return {
+        "nalsm": f"{__version__} (source {digest.hexdigest()[:12]})",
+        "numpy": np.__version__,
+        "numba": version("numba"),
+        "Python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def require_same(wanted, found, worker):
+    """Raise MachineError that names a worker and the first thing in which its fingerprint is not the wanted one."""
+    for name, here in wanted.items():
+        if found.get(name) != here:
+            raise MachineError(
+                f"--cluster: worker {worker} has {name} {found.get(name)}, this program {here}: it might compute other "
+                "bits; install the same there and start it again, or stop it"
+            )
+
+
+def require_same_workers(client, workers=None):
+    """Raise MachineError unless these workers (None: all of now) would compute the same bits as this program."""
+    wanted = fingerprint()
+    for worker, found in client.run(fingerprint, workers=workers, on_error="return").items():
+        if isinstance(found, OSError):
+            continue  # it has just gone
+        if isinstance(found, BaseException):
+            raise MachineError(
+                f"--cluster: worker {worker} cannot load nalsm {wanted['nalsm']} ({found}); install the same package "
+                "there and start it again, or stop it"
+            )
+        require_same(wanted, found, worker)

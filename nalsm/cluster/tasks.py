@@ -1,0 +1,109 @@
+"""Tasks on their way to workers: never more than a few for each, and a line for every way to lose a cluster."""
+
+import contextlib
+import queue
+import time
+from concurrent.futures import CancelledError
+from itertools import islice
+
+from distributed import KilledWorker
+
+from nalsm.cluster.connection import SECONDS_FOR_WORKERS, or_lost
+from nalsm.cluster.same_bits import require_same_workers
+from nalsm.errors import MachineError, NalsmError
+
+SECONDS_BETWEEN_LOOKS = 1.0  # at the workers there are
+SECONDS_TO_TAKE = 30.0  # a result from its worker, before looking whether there still is one
+
+
+def results(client, address, items, submit, per_thread):
+    """Yield (item, result) of each item in any order, as they are done; workers may come and go.
+
+    submit : item -> Future. It is called when there is room: of what was submitted, never more than
+        `per_thread` items for each thread of the workers have not been taken from here yet
+    Raises MachineError where the scheduler or all workers are lost, where a worker would compute other
+    bits, and where a task failed; a NalsmError of a task as it is.
+    """
+    items, waiting, done = iter(items), {}, queue.SimpleQueue()
+    workers = _Workers(client, address)
+    try:
+        while True:
+            room = per_thread * workers.threads() - len(waiting)
+            for item in islice(items, max(room, 0)):
+                future = submit(item)
+                waiting[future.key] = item, future
+                future.add_done_callback(done.put)
+            if not waiting:
+                return
+            try:
+                future = done.get(timeout=SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                continue
+            result = _result(client, address, future, workers)
+            item, _ = waiting.pop(future.key)
+            del future  # the workers forget it
+            yield item, result
+    finally:
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError, CancelledError):
+            client.cancel([future for _, future in waiting.values()], force=True)
+
+
+def _result(client, address, future, workers):
+    while True:
+        try:
+            return future.result(timeout=SECONDS_TO_TAKE)
+        except Exception as error:
+            if future.status == "error":
+                raise _failed(client, address, error) from error
+            if not isinstance(error, TimeoutError):
+                with or_lost(address):
+                    raise
+        workers.threads()  # the result was lost again with its worker: is there anyone to make it?
+
+
+def _failed(client, address, error):
+    """Return the error to end with where a task raised one."""
+    if isinstance(error, NalsmError):
+        return error
+    if isinstance(error, KilledWorker):
+        return MachineError(
+            f"--cluster: {error.allowed_failures + 1} workers died one after another at the same task, the last at "
+            f"{error.last_worker.address}; if they ran out of memory, choose a smaller BATCH_SIZE"
+        )
+    with or_lost(address):
+        require_same_workers(client)  # a worker that cannot even read the task is named
+    return MachineError(f"--cluster: a worker failed ({type(error).__name__}: {error})")
+
+
+class _Workers:
+    """The workers of a cluster, looked at now and then."""
+
+    def __init__(self, client, address):
+        self.client, self.address = client, address
+        self._threads = {}  # by address of the worker
+        self._looked, self._there = -SECONDS_BETWEEN_LOOKS, time.monotonic()
+
+    def threads(self):
+        """Return the number of threads of all workers; raises MachineError as `results` does."""
+        now = time.monotonic()
+        if now - self._looked >= SECONDS_BETWEEN_LOOKS:
+            self._look()
+            self._looked = now
+        if self._threads:
+            self._there = now
+        elif now - self._there > SECONDS_FOR_WORKERS:
+            raise MachineError(
+                f"--cluster: all workers of {self.address} were lost, and none came for {SECONDS_FOR_WORKERS} s: what "
+                "was complete is kept, the same answers go on from it, with or without --cluster"
+            )
+        return sum(self._threads.values())
+
+    def _look(self):
+        with or_lost(self.address):
+            if self.client.status != "running":
+                raise CancelledError
+            threads = self.client.nthreads()
+            new = [worker for worker in threads if worker not in self._threads]
+            if new:
+                require_same_workers(self.client, new)
+        self._threads = threads
