@@ -1,6 +1,9 @@
 # make quickstart   install, make network 1, train NALSM on MNIST with reduced counts
 # make test         install what the tests need and run them
+# make test-oldest  the same with the oldest packages that pyproject.toml allows, in .venv-oldest (Python 3.10 or 3.11)
 # make lint         style and formatting
+# make install-locked  in .venv the very packages that the published results were made with (Python 3.11, Linux, x86-64)
+# make lock         write requirements/locked.txt from what .venv holds
 # make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
 # make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and N-MNIST where it is there: runs,
 #                   measures, docs/results.md (hours; stop and start it as you like; NETWORKS=10 for all networks)
@@ -10,6 +13,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
+LOCK := requirements/locked.txt
+PIP := -m pip install --quiet --disable-pip-version-check
 RESULT := train_data/ver_1/FILE_L_VAL_ACC_L.files
 WORKERS ?= 2
 
@@ -23,7 +29,7 @@ $(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS); code=$$?; \
 $(BIN)/python -m nalsm.sweep $(PAPER) $(SIZES) --networks $(NETWORKS) --list --results docs/results.md && exit $$code
 endef
 
-.PHONY: quickstart paper sizes nmnist test lint bench install clean
+.PHONY: quickstart paper sizes nmnist test test-oldest lint bench install install-locked lock clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -31,12 +37,25 @@ install: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	@echo "installing into $(VENV): TensorFlow and the rest, about 2.5 GB, a minute or more"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python $(PIP) --editable .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python $(PIP) --editable '.[dev]'
 	@touch $@
+
+install-locked: $(LOCK)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) --require-hashes --requirement $(LOCK)
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/installed
+
+# Of the packages that the programs need, without extras; uv, as pip can write no hashes.
+lock: $(VENV)/installed
+	$(BIN)/python $(PIP) uv
+	$(BIN)/python -m pip freeze --all --exclude-editable > $(VENV)/versions.txt
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --constraint $(VENV)/versions.txt --generate-hashes \
+	  --no-annotate --custom-compile-command "make lock" --output-file $(LOCK) pyproject.toml
 
 quickstart: $(VENV)/installed
 	@test -e networks/Network_1.h5 || $(BIN)/python runners/generate_spatial_network.py --seed 1 < quickstart/network.txt
@@ -53,12 +72,21 @@ sizes: $(VENV)/installed
 	$(call sweep,$(SIZES))
 
 nmnist: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[nmnist]'
+	$(BIN)/python $(PIP) --editable '.[nmnist]'
 	$(BIN)/python -m nalsm.datasets download-nmnist
 	$(BIN)/python -m nalsm.datasets pack-nmnist
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-oldest: $(OLDEST)/installed
+	$(OLDEST)/bin/python -m pytest -n $(WORKERS)
+
+$(OLDEST)/installed: pyproject.toml requirements/oldest.py
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python requirements/oldest.py > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python $(PIP) --constraint $(OLDEST)/constraints.txt --editable '.[test]'
+	@touch $@
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -68,5 +96,5 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/bench.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find nalsm tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

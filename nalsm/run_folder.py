@@ -188,7 +188,7 @@ class RunFolder:
         if created:
             sync(self.path.parent)
         try:
-            with FileLock(self.path / _LOCK, timeout=_SECONDS_FOR_LOCK, poll_interval=0.05):
+            with FileLock(self.path / _LOCK).acquire(timeout=_SECONDS_FOR_LOCK, poll_interval=0.05):
                 if overwrite:
                     self._clear()
                 self._remove_leftovers()

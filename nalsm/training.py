@@ -63,7 +63,7 @@ class TrainingRun:
         self.folder.require_space(self._expected_bytes())
         recorded = None if settings.overwrite else self.folder.recorded_parameters()
         self.seed = self._choose_seed(recorded)
-        dataset = settings.source.load(data_path)
+        dataset = settings.source.load(data_path, settings.quiet)
         self.dataset = dataset.reduced(*settings.sizes.values(), seed=self.seed)
         self.liquid = self._open_liquid()
         identity = self._identity()

@@ -475,3 +475,14 @@ def _in_order(folder):
             path.relative_to(folder).as_posix()
             for path in sorted((folder / part).glob("*/*.bin"), key=lambda path: path.name)
         )
+
+
+def test_packing_is_quiet_where_it_is_asked_to_be(small, tmp_path, capsys):
+    """A run with --quiet that finds recordings in a folder packs them without a word; without it, with progress."""
+    source = DATA_SOURCES["N-MNIST"]
+    folder = write_tonic(tmp_path / "NMNIST")
+    source.load(folder, quiet=True)
+    assert capsys.readouterr() == ("", "")
+    nmnist.packed_path(folder).unlink()
+    source.load(folder)
+    assert "packing N-MNIST: 70 of 70 recordings" in capsys.readouterr().out

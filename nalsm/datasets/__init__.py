@@ -94,9 +94,12 @@ class DataSource:
         """Return the path of the data; raises UserError that says where it looked and what to do."""
         return self._module().find(data_dir)
 
-    def load(self, path):
-        """Return the Dataset that lies at a path `find` returned; raises DamagedFile."""
-        return self._module().load(path)
+    def load(self, path, quiet=False):
+        """Return the Dataset that lies at a path `find` returned; raises DamagedFile.
+
+        quiet : print no progress of what has to be made first
+        """
+        return self._module().load(path, quiet)
 
     def _module(self):
         return importlib.import_module(f"nalsm.datasets.{self.module}")

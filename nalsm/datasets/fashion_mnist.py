@@ -48,7 +48,7 @@ def find(data_dir):
     raise UserError(f"{NAME}: not in {own}, {SYSTEM_FOLDER} or {pickled}; {_HOW.format(folder=own)}")
 
 
-def load(path) -> Dataset:
+def load(path, _quiet=False) -> Dataset:
     """Read the data set that `find` found.
 
     Raises DamagedFile where it is not the complete 60,000 + 10,000 images, and FileNotFoundError.

@@ -19,7 +19,7 @@ def find(data_dir):
     return path
 
 
-def load(path) -> Dataset:
+def load(path, _quiet=False) -> Dataset:
     """Read the data set; raises DamagedFile where it is not the complete MNIST."""
     arrays = read(path)
     for name, shape in _SHAPES.items():

@@ -122,7 +122,7 @@ def marked_sizes(folder):
 # ---- the data set ---------------------------------------------------------------------------------
 
 
-def load(path) -> Dataset:
+def load(path, quiet=False) -> Dataset:
     """Return the data set that `find` found; recordings in a folder are packed first.
 
     Its name says whether it is simulated. Validation samples are the last sixth of the training set.
@@ -130,7 +130,7 @@ def load(path) -> Dataset:
     """
     path = Path(path)
     if path.is_dir():
-        path = pack_folder(path)
+        path = pack_folder(path, quiet=quiet)
     packed = PackedRecordings(path)
     n, n_train = len(packed), packed.n_train
     if packed.name != SIMULATED_NAME and (packed.name != NAME or (n_train, n - n_train) != SIZES):
@@ -142,16 +142,16 @@ def load(path) -> Dataset:
     return Dataset(packed.name, N_EVENT_INPUTS, *splits, fingerprint=packed.fingerprint)
 
 
-def pack_folder(folder, overwrite=False):
+def pack_folder(folder, overwrite=False, quiet=False):
     """Pack the recordings of a folder into one file beside it, and return its path.
 
-    A file that is there stays, unless `overwrite` is set. Raises as `load` does.
+    A file that is there stays, unless `overwrite` is set; `quiet`: no progress is printed. Raises as `load` does.
     """
     path = packed_path(folder)
     if overwrite or not path.exists():
         source = folder_source(folder)
         try:
-            pack(source, path, overwrite)
+            pack(source, path, overwrite, quiet)
         except PermissionError as error:
             raise UserError(
                 f"{source.name}: recordings are packed once into {path}, which cannot be written ({error}); allow it, "

@@ -199,11 +199,11 @@ def _is_sound(file):
 # ---- packing --------------------------------------------------------------------------------------
 
 
-def pack(source, path, overwrite=False):
+def pack(source, path, overwrite=False, quiet=False):
     """Pack all recordings of a Source into the file `path`, whole; go on where an earlier call stopped.
 
     If the file is there it stays, unless `overwrite` is set. A second program that packs into the
-    same file waits for the first. Raises MachineError where there is no room for it.
+    same file waits for the first. `quiet`: no progress is printed. Raises MachineError where there is no room for it.
     """
     from filelock import FileLock
 
@@ -216,7 +216,7 @@ def pack(source, path, overwrite=False):
         folder = path.with_name(f".{path.name}.parts")
         folder.mkdir(exist_ok=True)
         _require_space(source, folder)
-        _join(*_make_parts(source, folder), path)
+        _join(*_make_parts(source, folder, quiet), path, quiet)
         shutil.rmtree(folder)
 
 
@@ -230,13 +230,13 @@ def _require_space(source, folder):
         )
 
 
-def _make_parts(source, folder):
+def _make_parts(source, folder, quiet):
     """Make the parts that are not there; return (paths of all parts, header arrays, attributes of the file)."""
     from nalsm.progress import progress
 
     total = len(source.labels)
     parts, lengths, checksums, digest = [], [], [], hashlib.sha256()
-    meter = progress(total, f"packing {source.name}", "recordings")
+    meter = progress(total, f"packing {source.name}", "recordings", quiet=quiet)
     with meter as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
         for begin in range(0, total, RECORDINGS_IN_A_PART):
             places = range(begin, min(begin + RECORDINGS_IN_A_PART, total))
@@ -269,11 +269,11 @@ def _read_part(part, identity):
     return arrays if found == json.loads(json.dumps(identity)) else None
 
 
-def _join(parts, header, attributes, path):
+def _join(parts, header, attributes, path, quiet):
     from nalsm.progress import progress
 
     before, after = _hdf5_around_events(header, attributes)
-    meter = progress(len(header["labels"]), f"joining {attributes['name']}", "recordings")
+    meter = progress(len(header["labels"]), f"joining {attributes['name']}", "recordings", quiet=quiet)
     with replacing(path) as temporary, open(temporary, "wb") as file, meter as bar:
         file.write(before)
         for part in parts:

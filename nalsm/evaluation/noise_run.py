@@ -87,7 +87,7 @@ class NoiseRun(TrainingRun):
         self.folder.require_space(settings.test_samples * self.network.n_liquid + 50e6)
         recorded = None if settings.overwrite else self.folder.recorded_parameters()
         self.seed = self._choose_seed(recorded)
-        dataset = settings.source.load(data_path)
+        dataset = settings.source.load(data_path, settings.quiet)
         self._require_unchanged("dataset_sha256", dataset.fingerprint, f"--data-dir: {dataset.name} in {data_path}")
         noisy = with_noise(dataset, self.noise, data_path, self.seed)
         self.dataset = noisy.reduced(*settings.sizes.values(), seed=self.trained.identity["seed"])
