@@ -26,8 +26,8 @@ from nalsm.network import Network, network_path
 from nalsm.progress import progress, say
 from nalsm.random_streams import stream
 from nalsm.run_folder import SPLITS, RunFolder
+from nalsm.settings import SNAPSHOTS_AT_A_TIME
 
-SNAPSHOTS_AT_A_TIME = 250
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 RECORDED_SAMPLES = 20  # of a batch whose spikes are kept
 _PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
