@@ -105,7 +105,8 @@ def counts_image():
 
 def parameters():
     identity = {
-        "model": "NALSM", "dataset": "MNIST", "dataset_sha256": "0" * 64, "network_number": 1, "network_sha256": "1" * 64,
+        "model": "NALSM", "dataset": "MNIST", "dataset_sha256": "0" * 64, "network_number": 1,
+        "network_sha256": "1" * 64,
         "seed": 5, "knob_astrocyte_weight": 0.015, "batch_size": 20, "train_samples": 40, "valid_samples": 20,
         "test_samples": 40, "init_samples": 50, "init_ms": 20, "sample_ms": 100, "cycles": 6, "keep_weights_every": 0,
         "engine": "event",
@@ -174,7 +175,9 @@ def _read_packed(path):
 
 def images(sizes):
     random = np.random.default_rng(0)
-    pairs = ((random.integers(0, 256, (n, 28, 28), np.uint8) // 255, random.integers(0, 10, n, np.uint8)) for n in sizes)
+    pairs = (
+        (random.integers(0, 256, (n, 28, 28), np.uint8) // 255, random.integers(0, 10, n, np.uint8)) for n in sizes
+    )
     return tuple(array for pair in pairs for array in pair)
 
 

@@ -291,9 +291,10 @@ class _Array:
     """Stands for numpy.ndarray; `budget` counts the text that is turned into bytes."""
 
     budget = _Budget(0)
+    values = np.zeros(0)  # a pickle can make one without calling __init__
 
     def __init__(self, *_):  # the size an array is started with does not matter: its state brings all
-        self.shape, self.values = (), np.zeros(0)
+        pass
 
     def __setstate__(self, state):
         *_, shape, kind, column_order, data = state

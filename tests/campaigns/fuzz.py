@@ -89,11 +89,18 @@ def main():
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
-    limits = (f"-max_total_time={round(60 * wanted.minutes)}", "-timeout=30", "-rss_limit_mb=3000", "-malloc_limit_mb=2500")
+    limits = (
+        f"-max_total_time={round(60 * wanted.minutes)}",
+        "-timeout=30",
+        "-rss_limit_mb=3000",
+        "-malloc_limit_mb=2500",
+    )
     size = f"-max_len={max(4096, 2 * max(map(len, seeds)))}"
     faulthandler.enable()
     with contextlib.suppress(SystemExit):
-        atheris.Setup([sys.argv[0], *limits, size, "-print_final_stats=1", f"-artifact_prefix={corpus}/", str(corpus)], feed)
+        atheris.Setup(
+            [sys.argv[0], *limits, size, "-print_final_stats=1", f"-artifact_prefix={corpus}/", str(corpus)], feed
+        )
         atheris.Fuzz()
 
 
