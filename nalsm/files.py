@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nalsm.errors import DamagedFile
+from nalsm.plain_hdf5 import read_hdf5
 
 TEMPORARY_SUFFIX = ".part"
 _USER_BLOCK = 512  # bytes; the smallest HDF5 allows
@@ -78,20 +79,16 @@ def write_arrays(path, arrays, attributes=None):
 def read_arrays(path):
     """Return (arrays, attributes) of a file made by `write_arrays`.
 
-    Raises FileNotFoundError, and DamagedFile where contents and checksum disagree: nothing of such a
-    file reaches the HDF5 library.
+    Raises FileNotFoundError, and DamagedFile where contents and checksum disagree (nothing of such a
+    file reaches the HDF5 library), and for contents that `nalsm.plain_hdf5` does not let through.
     """
-    import h5py
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
     image = path.read_bytes()
     if image[:_USER_BLOCK] != _user_block(image[_USER_BLOCK:]):
         raise DamagedFile(f"{path} is damaged, or no file of this program: its contents do not match its checksum")
-    with h5py.File(io.BytesIO(image), "r") as file:
-        arrays = {name: dataset[()] for name, dataset in file.items()}
-        return arrays, json.loads(file.attrs["attributes"])
+    return read_hdf5(io.BytesIO(image), len(image), path)
 
 
 def _user_block(body):

@@ -6,7 +6,17 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 4 and supplement.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nalsm.rules import APSTDP, LEARNING_RATE, PRESENTATION_DECAY, STDP, WEIGHT_BOUND, AstrocyteSTDP, Rule, Static
+from nalsm.rules import (
+    APSTDP,
+    LARGEST,
+    LEARNING_RATE,
+    PRESENTATION_DECAY,
+    STDP,
+    WEIGHT_BOUND,
+    AstrocyteSTDP,
+    Rule,
+    Static,
+)
 
 
 @dataclass(frozen=True)
@@ -44,18 +54,16 @@ class Model:
         return knobs["initial_weight"] if self.initial_weight is None else self.initial_weight
 
 
-# Any finite number is allowed where the equations stay finite; float32 overflows far beyond this.
-_LARGE = 1e6
-_ASTROCYTE_WEIGHT = Knob("astrocyte_weight", "ASTRO_W_SCALING", -_LARGE, _LARGE, "astrocyte weight; published: 0.015")
-_STATIC_WEIGHT = Knob("initial_weight", "INTIAL_ABS_W_SCLR", 0.0, _LARGE, "absolute value of all weights")
+_ASTROCYTE_WEIGHT = Knob("astrocyte_weight", "ASTRO_W_SCALING", -LARGEST, LARGEST, "astrocyte weight; published: 0.015")
+_STATIC_WEIGHT = Knob("initial_weight", "INTIAL_ABS_W_SCLR", 0.0, LARGEST, "absolute value of all weights")
 _BOUNDED_WEIGHT = Knob(
     "initial_weight", "INTIAL_ABS_W_SCLR", 0.0, float(WEIGHT_BOUND), "absolute value of all weights at the start"
 )
 _THRESHOLD = Knob(
-    "threshold_hz", "STDP_NEURON_RATE_THESHOLD", -_LARGE, _LARGE, "activity in Hz from which a neuron potentiates"
+    "threshold_hz", "STDP_NEURON_RATE_THESHOLD", -LARGEST, LARGEST, "activity in Hz from which a neuron potentiates"
 )
 _RANGE = Knob(
-    "range_hz", "STDP_NEURON_RATE_RANGE", 0.0, _LARGE, "distance in Hz from the threshold at which plasticity ends"
+    "range_hz", "STDP_NEURON_RATE_RANGE", 0.0, LARGEST, "distance in Hz from the threshold at which plasticity ends"
 )
 
 

@@ -10,6 +10,7 @@ with C by type of pre- and post-synaptic neuron. Inputs reach 15 % of all (liqui
 Source: Ivanov and Michmizos, NeurIPS 2021, section 3 and supplement.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from nalsm.errors import UserError
 from nalsm.files import content_checksum, read_arrays, write_arrays
-from nalsm.random_streams import stream
+from nalsm.random_streams import SEED_LIMIT, stream
 
 CONNECTION_LENGTH = 3.0  # lambda, in grid units
 CONNECTION_SCALE = {("E", "E"): 0.2, ("E", "I"): 0.1, ("I", "E"): 0.3, ("I", "I"): 0.05}  # C, pre -> post
@@ -28,6 +29,7 @@ INPUT_DENSITY_PERCENT = 15
 # Pairs up to this distance are looked at one by one, all others through thinning (`_far_pairs`).
 _NEAR = 7.0
 _FORMAT = "nalsm network 1"
+_MOST_NEURONS = 2**24  # of a network that is loaded; arrays of that many are no burden to any machine
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,16 @@ class Network:
             raise ValueError("signs must be +1 or -1")
         if np.any(self.sign[self.pre < self.n_exc] < 0) or np.any(self.sign[self.is_inhibitory] > 0):
             raise ValueError("excitatory synapses must be positive, inhibitory ones negative")
+
+    def _check_grid(self):
+        dims, positions = self.dims, self.positions
+        if dims is not None and (len(dims) != 3 or min(dims) < 1 or math.prod(dims) != self.n_liquid):
+            raise ValueError(f"a grid of {dims} has not one point for each of {self.n_liquid} liquid neurons")
+        if positions is None or dims is None:
+            return
+        positions = np.asarray(positions)
+        if not np.all((positions >= 0) & (positions < dims)) or len(np.unique(positions, axis=0)) < len(positions):
+            raise ValueError(f"positions are not all the points of a grid of {dims}, each once")
 
     @property
     def n_liquid(self):
@@ -163,23 +175,21 @@ class Network:
     def load(cls, path):
         """Read a network written by `save`.
 
-        Raises FileNotFoundError, DamagedFile, and UserError for a file that holds something else.
+        Raises FileNotFoundError, DamagedFile, and UserError for a file that holds something else, or a
+        network that makes no sense.
         """
         arrays, attributes = read_arrays(path)
         if attributes.get("format") != _FORMAT:
             raise UserError(f"{path} is not a network file")
-        dims = attributes["dims"]
-        return cls(
-            arrays["pre"],
-            arrays["post"],
-            arrays["sign"],
-            attributes["n_exc"],
-            attributes["n_inh"],
-            attributes["n_inputs"],
-            arrays.get("positions"),
-            tuple(dims) if dims else None,
-            attributes["seed"],
-        )
+        try:
+            network = cls(**_network_fields(arrays, attributes))
+            network._check_grid()
+        except (ValueError, KeyError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise UserError(
+                f"{path} holds no network that can be used: {reason}; make one with generate_spatial_network.py"
+            ) from None
+        return network
 
     def describe(self):
         """Return the log text: sizes, seed, and count and density of each type of synapse."""
@@ -202,6 +212,30 @@ class Network:
         lines.append(_log_line("liquid", np.count_nonzero(pre_type < 2), self.n_liquid * (self.n_liquid - 1)))
         lines.append(_log_line("input", np.count_nonzero(pre_type == 2), self.n_liquid * self.n_inputs))
         return "\n".join(lines) + "\n"
+
+
+def _network_fields(arrays, attributes):
+    """Return the arguments of Network from a file's contents; raises ValueError and KeyError."""
+    fields = {name: arrays[name] for name in ("pre", "post", "sign")}
+    fields["positions"] = arrays.get("positions")
+    for name, array in fields.items():
+        if array is not None and array.dtype.kind not in "iu":
+            raise ValueError(f"{name} holds {array.dtype}, wanted are whole numbers")
+    for name in ("n_exc", "n_inh", "n_inputs"):
+        fields[name] = _whole_number(name, attributes[name], _MOST_NEURONS)
+    seed, dims = attributes["seed"], attributes["dims"]
+    fields["seed"] = None if seed is None else _whole_number("seed", seed, SEED_LIMIT - 1)
+    if dims is not None:
+        if not isinstance(dims, list):
+            raise ValueError(f"dims is {dims!r:.40}, wanted are three numbers")
+        fields["dims"] = tuple(_whole_number("dims", size, _MOST_NEURONS) for size in dims)
+    return fields
+
+
+def _whole_number(name, value, highest):
+    if type(value) is not int or not 0 <= value <= highest:
+        raise ValueError(f"{name} is {value!r:.40}, wanted is a whole number from 0 to {highest}")
+    return value
 
 
 def _log_line(name, count, possible):

@@ -1,5 +1,6 @@
 """What the runners call: questions in, one line out for every way a program can end."""
 
+import contextlib
 import os
 import secrets
 import signal
@@ -45,7 +46,7 @@ def generate_network(root):
     from nalsm.datasets import NETWORK_INPUTS
 
     def check_number(value, answers):
-        path = network_path(answers["networks_dir"] or root / "networks", value)
+        path = network_path(chosen_folder(answers, "networks_dir", root), value)
         if path.exists() and not answers["overwrite"]:
             raise UserError(
                 f"NETWORK_NUMBER_TO_CREATE: {path} is there already; choose another number or give --overwrite"
@@ -62,7 +63,7 @@ def generate_network(root):
         from nalsm.files import write_text
         from nalsm.network import Network
 
-        folder = Path(answers["networks_dir"] or root / "networks").expanduser().absolute()
+        folder = chosen_folder(answers, "networks_dir", root)
         seed = secrets.randbelow(2**31) if answers["seed"] is None else answers["seed"]
         dims = answers["dim1"], answers["dim2"], answers["dim3"]
         network = Network.generate(dims, NETWORK_INPUTS[answers["dataset"]], seed)
@@ -114,7 +115,7 @@ def report(root):
         )
 
     def page(answers, default):
-        path = Path(answers["output"]).expanduser() if answers["output"] else default
+        path = answers["output"] or default
         if not path.parent.is_dir():
             raise UserError(f"--output: the page cannot be written to {path}: there is no folder {path.parent}")
         return path
@@ -145,7 +146,7 @@ def report(root):
             "version", "VERSION? [int]: ", int, "number of the run", 0, HIGHEST_NUMBER, check=check_version,
         ),
         *folder_questions("networks", "output"),
-        Question("output", None, str, "file of the page; if not given: report.html in the version "
+        Question("output", None, Path, "file of the page; if not given: report.html in the version "
                  "folder, or comparison_<versions>.html beside the version folders"),
         Question("quiet", None, bool, "print where the page lies and errors only"),
     ]  # fmt: skip
@@ -208,8 +209,9 @@ def run_program(program):
 
 
 def _end(message, code):
-    if sys.stdout.isatty():
-        print()  # leave the line of a prompt or a bar
-    sys.stdout.flush()
+    with contextlib.suppress(OSError, AttributeError):  # standard output may be closed, or its disk full
+        if sys.stdout.isatty():
+            print()  # leave the line of a prompt or a bar
+        sys.stdout.flush()
     print(f"error: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
     sys.exit(code)

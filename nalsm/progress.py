@@ -23,7 +23,7 @@ def progress(total, label, unit, done=0, quiet=False):
     """
     from tqdm import tqdm
 
-    if quiet or not sys.stdout.isatty():
+    if quiet or sys.stdout is None or not sys.stdout.isatty():
         meter = _Lines(total, label, unit, done, quiet)
         yield meter
         meter.finish()

@@ -6,16 +6,25 @@ never slide into other questions. Names at the prompt keep the published spellin
 scripts that answer them.
 """
 
+import errno
 import math
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from nalsm.errors import UserError
 
-_LONGEST_ANSWER = 10_000
+_LONGEST_ANSWER = 1_000  # characters; no number or choice is longer
+# Plain decimal numbers: int() and float() would also take 1_000, digits of other scripts, nan and infinity.
+_NUMBERS = {
+    int: re.compile(r"[+-]?[0-9]+"),
+    float: re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+}
+_LARGEST = 2**63 - 1  # of whole numbers, where a question has no bound of its own
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Question:
 
     name : of the answer inside the package
     prompt : the text that asks; None: never asked
-    kind : int, float, bool, str, or a tuple of the texts to choose from
+    kind : int, float, bool, Path (expanded and absolute; None for an empty text), or a tuple of texts to choose from
     low, high : the numbers that are accepted, ends included
     default : of a setting that is never asked
     check : called with (value, all answers so far); raises UserError for an answer that cannot work
@@ -63,22 +72,43 @@ class Question:
 
     def parse(self, text):
         """Return the value of an answer; raises UserError that says what was read and expected."""
-        if self.kind is str:
-            return text
+        if self.kind is Path:
+            return parse_path(text, self.title)
+        bad = UserError(f"{self.title}: read {_quoted(text.strip())}, expected {self.expected}")
+        if len(text) >= _LONGEST_ANSWER:  # of a longer line the rest is still to be read: it must not answer anything
+            raise bad
         text = text.strip()
-        bad = UserError(f"{self.title}: read {_quoted(text)}, expected {self.expected}")
         if isinstance(self.kind, tuple):
             for choice in self.kind:
                 if text.lower() == choice.lower():
                     return choice
             raise bad
-        try:
-            value = self.kind(text)
-        except (ValueError, OverflowError):
-            raise bad from None
-        if not (math.isfinite(value) and self.low <= value <= self.high):
+        if not _NUMBERS[self.kind].fullmatch(text):
+            raise bad
+        value = self.kind(text)
+        if not (self.low <= value <= self.high and abs(value) <= _LARGEST):
             raise bad
         return value
+
+
+def parse_path(text, title):
+    """Return an expanded, absolute Path, or None for an empty text; raises UserError for what can be no path."""
+    try:
+        text.encode()  # bytes that are no UTF-8 could not be written into the record of a run
+        if "\0" in text:
+            raise ValueError
+        path = Path(text).expanduser().absolute() if text else None
+        if path:
+            path.exists()
+        return path
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UserError(f"{title}: read {_quoted(text)}, a longer name than there can be") from None
+    except ValueError:
+        raise UserError(f"{title}: read {_quoted(text)}, expected the name of a file or folder, in UTF-8") from None
+    except RuntimeError:  # ~name of nobody
+        raise UserError(f"{title}: read {_quoted(text)}, and there is no such home folder") from None
 
 
 def _plain(number):
@@ -108,6 +138,20 @@ class _Answer(click.ParamType):
             return self.question.parse(value)
         except UserError as error:
             raise click.UsageError(f"{self.question.flag}: {str(error).split(': ', 1)[1]}") from None
+
+
+class PathType(click.ParamType):
+    """A path on the command line of a click command that has no table of questions."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_path(value, param.opts[0]) or self.fail("it is empty", param, ctx)
+        except UserError as error:
+            raise click.UsageError(str(error)) from None
 
 
 def command(name, help_text, questions, run):

@@ -28,6 +28,7 @@ import numpy as np
 
 f32 = np.float32
 
+LARGEST = 1e6  # of any number of a rule, and of any weight: what is computed from them stays far below float32's end
 LEARNING_RATE = 0.15
 PRESENTATION_DECAY = 0.99  # of the rates, per ms, while a sample is presented
 
@@ -71,8 +72,8 @@ class AstrocyteSTDP:
 
     def __post_init__(self):
         _require_rates(self.learning_rate, self.decay)
-        if not np.isfinite(self.astrocyte_weight):
-            raise ValueError(f"astrocyte_weight must be a finite number, not {self.astrocyte_weight}")
+        if not abs(self.astrocyte_weight) <= LARGEST:
+            raise ValueError(f"astrocyte_weight must lie in {-LARGEST:g}..{LARGEST:g}, not {self.astrocyte_weight}")
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ class APSTDP:
 
     def __post_init__(self):
         _require_rates(self.learning_rate, 1.0)
-        if not (np.isfinite(self.threshold_hz) and np.isfinite(self.range_hz)):
-            raise ValueError("threshold_hz and range_hz must be finite numbers")
+        if not (abs(self.threshold_hz) <= LARGEST and abs(self.range_hz) <= LARGEST):
+            raise ValueError(f"threshold_hz and range_hz must lie in {-LARGEST:g}..{LARGEST:g}")
 
 
 Rule = Static | STDP | AstrocyteSTDP | APSTDP
@@ -115,7 +116,7 @@ def calcium_gates(calcium, threshold, width):
 
 
 def _require_rates(learning_rate, decay):
-    if not (np.isfinite(learning_rate) and learning_rate >= 0):
-        raise ValueError(f"learning_rate must be a number of 0 or more, not {learning_rate}")
+    if not 0 <= learning_rate <= LARGEST:
+        raise ValueError(f"learning_rate must be a number from 0 to {LARGEST:g}, not {learning_rate}")
     if not 0 <= decay <= 1:
         raise ValueError(f"decay must lie in 0..1, not {decay}")

@@ -142,7 +142,7 @@ class RunFolder:
     def _costs(self):
         try:
             return json.loads(self.times.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # of no consequence for results
+        except (FileNotFoundError, ValueError, RecursionError):  # of no consequence for results
             return {}
 
     # ---- opening ----------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class RunFolder:
                 raise ValueError
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise DamagedFile(
                 f"{self.parameters_json} is damaged or of another version of the program; {self.remedy}"
             ) from None

@@ -13,6 +13,7 @@ import click
 
 from nalsm.errors import NalsmError, UserError
 from nalsm.models import MODELS
+from nalsm.questions import PathType
 from nalsm.run_folder import ACCURACY_NAMES, SPLITS, RunFolder
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -170,7 +171,7 @@ def _finite(value):
 @click.command()
 @click.option(
     "--output-dir",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     default=_OUTPUT_DIR,
     show_default=True,
     help="Folder of the version folders.",
@@ -182,7 +183,6 @@ def main(output_dir, as_json):
     VALID % and TEST % are the accuracies at the cycle with the best validation accuracy so far. NOW says whether a
     process is working on the run just now.
     """
-    output_dir = output_dir.expanduser()
     if not output_dir.is_dir():
         raise UserError(f"--output-dir: there is no folder {output_dir}; name the one that holds ver_<VERSION>")
     statuses = list_runs(output_dir)

@@ -1,6 +1,7 @@
 """What one training run is told: the answers, and what follows from them before anything is computed."""
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from nalsm.random_streams import SEED_LIMIT
 from nalsm.run_folder import RunFolder
 
 HIGHEST_NUMBER = 999_999  # of versions and networks
+SNAPSHOTS_AT_A_TIME = 250
+_RASTERS_IN_MEMORY = 3  # times those of a batch: the one that runs, the next, and what making it takes
 DEFAULT_FOLDERS = {"data_dir": "datasets", "networks_dir": "networks", "output_dir": "train_data"}
 
 
@@ -72,7 +75,7 @@ class Settings:
 
 def chosen_folder(answers, name, root):
     """Return the folder that a program works with; one that was not named lies under `root`."""
-    return Path(answers[name]).expanduser().absolute() if answers[name] else Path(root) / DEFAULT_FOLDERS[name]
+    return answers[name] or Path(root) / DEFAULT_FOLDERS[name]
 
 
 def questions_for(model, dataset, root):
@@ -80,11 +83,27 @@ def questions_for(model, dataset, root):
     source = DATA_SOURCES[dataset]
     n_train, n_valid, n_test = source.sizes
 
+    def require_memory(title, n_rasters, steps):
+        needed = _RASTERS_IN_MEMORY * n_rasters * steps * source.n_inputs
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > memory:
+            raise UserError(
+                f"{title}: {n_rasters} rasters of {steps} ms at a time take {needed / 1e9:.3g} GB, this machine has "
+                f"{memory / 1e9:.3g} GB; choose a smaller BATCH_SIZE, or fewer ms"
+            )
+
+    def check_init_ms(value, answers):
+        longest = source.longest_snapshot
+        if longest and value > longest:
+            raise UserError(f"--init-ms: a snapshot of {dataset} may last {longest} ms at most, asked for {value}")
+        require_memory("--init-ms", SNAPSHOTS_AT_A_TIME, value)
+
     def check_version(value, answers):
         if not answers["overwrite"]:
             RunFolder(chosen_folder(answers, "output_dir", root), value).require_unfinished()
 
     def check_batch_size(value, answers):
+        require_memory("BATCH_SIZE", value, answers["sample_ms"])
         sizes = [answers["train_samples"], answers["valid_samples"], answers["test_samples"]]
         if any(size % value for size in sizes):
             raise UserError(
@@ -140,7 +159,7 @@ def questions_for(model, dataset, root):
         Question("valid_samples", None, int, "validation samples", 1, n_valid, n_valid),
         Question("test_samples", None, int, "test samples", 1, n_test, n_test),
         Question("init_samples", None, int, "snapshots of the initialisation", 0, 10**8, 50_000),
-        Question("init_ms", None, int, "length of a snapshot in ms", 1, 10_000, 20),
+        Question("init_ms", None, int, "length of a snapshot in ms", 1, 10_000, 20, check=check_init_ms),
         Question("sample_ms", None, int, "length of a presentation in ms", 1, 10_000, 250),
         Question("cycles", None, int, "passes of the readout over the training samples", 1, 10**7, 5_000),
         Question("seed", None, int, "of all random numbers; drawn if not given", 0, SEED_LIMIT - 1),
@@ -169,7 +188,7 @@ def folder_questions(*names):
         "networks": "folder of the networks (networks/)",
         "output": "folder of the version folders (train_data/)",
     }
-    return [Question(f"{name}_dir", None, str, what[name]) for name in names]
+    return [Question(f"{name}_dir", None, Path, what[name]) for name in names]
 
 
 def _common_divisors(sizes):

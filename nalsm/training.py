@@ -19,15 +19,15 @@ import numpy as np
 
 from nalsm.ahead import ahead
 from nalsm.counting import count_spikes
-from nalsm.errors import UserError
+from nalsm.errors import DamagedFile, UserError
 from nalsm.gpu import choose_device, free_memory
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.progress import progress, say
-from nalsm.random_streams import stream
+from nalsm.random_streams import SEED_LIMIT, stream
 from nalsm.run_folder import SPLITS, RunFolder
+from nalsm.settings import SNAPSHOTS_AT_A_TIME
 
-SNAPSHOTS_AT_A_TIME = 250
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 RECORDED_SAMPLES = 20  # of a batch whose spikes are kept
 _PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
@@ -100,7 +100,12 @@ class TrainingRun:
     def _choose_seed(self, recorded):
         if self.settings.seed is not None:
             return self.settings.seed
-        return recorded["identity"]["seed"] if recorded else secrets.randbelow(2**31)
+        if not recorded:
+            return secrets.randbelow(2**31)
+        seed = recorded["identity"].get("seed")
+        if type(seed) is not int or not 0 <= seed < SEED_LIMIT:
+            raise DamagedFile(f"{self.folder.parameters_json} holds no seed; {self.folder.remedy}")
+        return seed
 
     def _open_liquid(self):
         from nalsm.liquid import open_liquid

@@ -79,12 +79,14 @@ class DataSource:
     network_kind : the answer to generate_spatial_network.py that makes networks for it
     sizes : samples of the train, valid and test split
     module : in nalsm.datasets; imported when it is needed
+    longest_snapshot : ms that a snapshot of the initialisation may last, where recordings end; None: any
     """
 
     name: str
     network_kind: str
     sizes: tuple[int, int, int]
     module: str
+    longest_snapshot: int | None = None
 
     @property
     def n_inputs(self):
@@ -112,5 +114,5 @@ _SIZES = (50_000, 10_000, 10_000)
 DATA_SOURCES = {
     "MNIST": DataSource("MNIST", "M", _SIZES, "mnist"),
     "Fashion-MNIST": DataSource("Fashion-MNIST", "M", _SIZES, "fashion_mnist"),
-    "N-MNIST": DataSource("N-MNIST", "N", _SIZES, "nmnist"),
+    "N-MNIST": DataSource("N-MNIST", "N", _SIZES, "nmnist", longest_snapshot=297),
 }

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from nalsm.questions import PathType
 from nalsm.random_streams import SEED_LIMIT
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _DATA_DIR = _CHECKOUT / "datasets" if (_CHECKOUT / "pyproject.toml").is_file() else Path("datasets")
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FOLDER = PathType()
 
 _data_dir = click.option(
     "--data-dir", type=_FOLDER, default=_DATA_DIR, show_default=True, help="Folder of the data sets."

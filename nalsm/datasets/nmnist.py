@@ -39,6 +39,7 @@ MARKER = "SIMULATED.txt"  # in a folder: its recordings are simulated
 SIZES = (60_000, 10_000)  # training and test recordings
 RECORDING_MS = 300
 EVENT_BYTES = 5
+_MOST_EVENTS = 2**20  # of a recording; N-MNIST's have about 4,000
 _TONIC, _REFERENCE = ("Train", "Test"), ("train_all", "valid_all", "test_all")
 _FIRST_LABELS = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # of MNIST's training set
 _EVENT = np.dtype([("x", np.uint8), ("y", np.uint8), ("t", np.uint32), ("p", np.uint8)])
@@ -323,9 +324,11 @@ def _few(names, shown=3):
 def read_recording(path):
     """Return (x, y, p, t_us) of one .bin file: uint8, uint8, uint8 and uint32 [n].
 
-    Raises DamagedFile where the file is cut, and FileNotFoundError.
+    Raises DamagedFile where the file is cut or far too long, and FileNotFoundError.
     """
     size = os.path.getsize(path)
+    if size > EVENT_BYTES * _MOST_EVENTS:
+        raise DamagedFile(f"{NAME}: {path} is no recording: it has {size} bytes")
     if size % EVENT_BYTES:
         raise DamagedFile(f"{NAME}: {path} is cut: its {size} bytes are not whole events of {EVENT_BYTES}")
     with contextlib.suppress(ImportError):  # see pyproject.toml: tonic is not there for every Python

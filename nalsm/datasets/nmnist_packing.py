@@ -25,15 +25,17 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.encoding import SENSOR_SIZE
+from nalsm.encoding import N_EVENT_INPUTS, SENSOR_SIZE
 from nalsm.errors import DamagedFile, MachineError
 from nalsm.files import content_checksum, read_arrays, replacing, write_arrays
+from nalsm.plain_hdf5 import plain_datasets, read_attributes, unreadable
 
 RECORDINGS_IN_A_PART = 1_000
 _USER_BLOCK = 512  # bytes
 _MOST_HEADER = 2**26  # bytes; everything but the events
 _INPUT_BITS = 12
 _LATEST_US = 2**20 - 1  # recordings last 0.3 s
+_N_CLASSES = 10
 _VERSION = 1
 
 
@@ -106,14 +108,35 @@ class PackedRecordings:
         with open(self.path, "rb") as file:
             if not _is_sound(file):
                 raise self._damaged("cut, or changed")
-        self._file = h5py.File(self.path, "r")
-        self._events = self._file["events"]
-        self.labels, self.offsets, self._crc32 = (self._file[name][()] for name in ("labels", "offsets", "crc32"))
-        attributes = json.loads(self._file.attrs["attributes"])
-        self.name, self.n_train, self.origin = (attributes[key] for key in ("name", "n_train", "origin"))
-        self._events_sha256 = attributes["events_sha256"]
+        try:
+            self._file = h5py.File(self.path, "r")
+            datasets = plain_datasets(self._file, self.path.stat().st_size)
+            self._events = datasets["events"]
+            self.labels, self.offsets, self._crc32 = (datasets[name][()] for name in ("labels", "offsets", "crc32"))
+            attributes = read_attributes(self._file)
+            self.name, self.n_train, self.origin = (attributes[key] for key in ("name", "n_train", "origin"))
+            self._events_sha256 = attributes["events_sha256"]
+            self._check()
+        except Exception as error:  # the library says in many ways that a file makes no sense
+            raise unreadable(self.path, error) from None
         contents = {key: attributes[key] for key in ("name", "n_train", "events_sha256")}
         self.fingerprint = content_checksum({"labels": self.labels, "offsets": self.offsets}, contents)
+
+    def _check(self):
+        """Raise ValueError unless what was read agrees with itself: it may be another's work."""
+        n = self.labels.size
+        for array, kind, size in (
+            (self.labels, np.uint8, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n),
+            (self._events, np.uint32, self._events.size),
+        ):  # fmt: skip
+            if array.dtype != kind or array.shape != (size,):
+                raise ValueError(f"an array in it is {array.dtype} {array.shape}, wanted is {np.dtype(kind)} {(size,)}")
+        if self.offsets[0] or self.offsets[-1] != len(self._events) or (np.diff(self.offsets) < 0).any():
+            raise ValueError("its recordings do not follow one another")
+        if self.labels.max(initial=0) >= _N_CLASSES:
+            raise ValueError(f"it has labels up to {self.labels.max()}")
+        if type(self.n_train) is not int or not 0 <= self.n_train <= n or not isinstance(self.name, str):
+            raise ValueError("it does not say what it holds")
 
     def __len__(self):
         return len(self.labels)
@@ -133,6 +156,8 @@ class PackedRecordings:
         for place, events in zip(places, recordings, strict=True):
             if zlib.crc32(events) != self._crc32[place]:
                 raise self._damaged(f"recording {place} of it has changed")
+            if event_inputs(events).max(initial=0) >= N_EVENT_INPUTS:
+                raise self._damaged(f"recording {place} of it has events of no pixel")
         return recordings
 
     def verify(self):

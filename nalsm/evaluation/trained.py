@@ -1,17 +1,44 @@
 """The run that is looked at: where it lies, which program made it."""
 
-from nalsm.run_folder import RunFolder
+from nalsm.errors import DamagedFile
+from nalsm.models import MODELS
+from nalsm.run_folder import SPLITS, RunFolder
 from nalsm.settings import chosen_folder
 
+_MOST_SAMPLES = 10**6  # far above any data set's
+# Settings that reports and measures compute with.
+WHOLE_NUMBERS = (
+    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
+    "sample_ms", "cycles",
+)  # fmt: skip
 _DATASETS = {"MNIST": "MNIST", "N-MNIST": "N_MNIST", "Fashion-MNIST": "F_MNIST"}  # in names of programs
 
 
 def open_run(root, answers, version):
-    """Return the RunFolder of a version, its identity read; raises UserError where there is no run."""
+    """Return the RunFolder of a version, its identity read.
+
+    Raises UserError where there is no run, DamagedFile where the parameters are not those of one.
+    """
     folder = RunFolder(chosen_folder(answers, "output_dir", root), version)
     folder.remedy = "choose another VERSION, or train it anew with --overwrite"
     folder.open()
+    if not is_identity(folder.identity):
+        raise DamagedFile(f"{folder.parameters_json} holds other parameters than those of a run; {folder.remedy}")
     return folder
+
+
+def is_identity(identity):
+    """Tell whether a dict from a parameter file has what the measures compute with, of the right kinds."""
+    numbers = [identity.get(name) for name in WHOLE_NUMBERS]
+    return (
+        all(type(number) is int and 0 <= number < 2**63 for number in numbers)
+        and all(identity[f"{split}_samples"] <= _MOST_SAMPLES for split in SPLITS)
+        and identity["batch_size"] > 0
+        and identity.get("model") in tuple(MODELS)
+        and str(identity.get("dataset")).removeprefix("simulated ") in _DATASETS
+        and isinstance(identity.get("network_sha256"), str)
+        and isinstance(identity.get("dataset_sha256"), str)
+    )
 
 
 def title(folder):

@@ -11,8 +11,10 @@ from itertools import pairwise
 import numpy as np
 
 from nalsm.gpu import gpu_is_visible
-from nalsm.rules import WEIGHT_BOUND, AstrocyteSTDP, Rule, Static
+from nalsm.liquid.neuron import MIN_INTERVAL_MS
+from nalsm.rules import LARGEST, WEIGHT_BOUND, AstrocyteSTDP, Rule, Static
 
+MOST_STEPS = int(MIN_INTERVAL_MS) * np.iinfo(np.uint16).max  # a count is uint16
 ENGINES = ("auto", "event", "tensorflow")
 
 
@@ -112,6 +114,8 @@ class Liquid(ABC):
             raise ValueError(f"rasters have the shape {rasters.shape}, wanted is [samples, steps, {network.n_inputs}]")
         if rasters.dtype not in (np.bool_, np.uint8):
             raise ValueError(f"rasters must be bool or uint8, not {rasters.dtype}")
+        if rasters.shape[1] > MOST_STEPS:
+            raise ValueError(f"rasters of {rasters.shape[1]} steps: counts of more than {MOST_STEPS} may overflow")
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
         if not isinstance(rule, Rule):
@@ -140,8 +144,8 @@ class Liquid(ABC):
             raise ValueError(
                 f"weights have the shape {np.shape(weights)}, the network has {self.network.n_synapses} synapses"
             )
-        if not np.all(np.isfinite(weights)):
-            raise ValueError("weights must be finite numbers")
+        if not np.all(np.abs(weights) <= LARGEST):
+            raise ValueError(f"weights must be finite numbers, from {-LARGEST:g} to {LARGEST:g}")
 
     def _check_state(self, state):
         shapes = np.shape(state.traces), np.shape(state.calcium)
