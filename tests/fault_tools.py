@@ -6,7 +6,6 @@ first line on, in a fraction of the time. `python fault_tools.py ENGINE` is that
 
 import atexit
 import contextlib
-import io
 import json
 import os
 import random
@@ -26,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from conftest import RUNNERS, changed, environment, folder_contents, place_with_networks
+from file_operations import read_record
+from power_cuts import put
 
 VERSION = 7
 # The smallest run that has every kind of file: spikes too, and a checkpoint at every chance.
@@ -225,9 +226,9 @@ def _become(request):
     os.dup2(reading, 0)
     for path, descriptor in ((request["stdout"], 1), (request["stderr"], 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
-    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False))
-    sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), line_buffering=True)
-    sys.stderr = io.TextIOWrapper(open(2, "wb", 0, closefd=False), write_through=True)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", 1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, closefd=False)
     script, *flags = request["arguments"]
     sys.argv = [str(RUNNERS / script), *flags]
     sys.path.insert(0, str(RUNNERS))
@@ -293,6 +294,8 @@ class SmallRun:
         done = self.run()
         if done.returncode == 2 and "finished run" in done.stderr:
             assert done.stderr.count("\n") == 1, done.stderr
+            for path in self.folder.glob(".VER_*_times.json.*.part"):  # written last, and nothing follows
+                path.unlink()
         else:
             assert (done.returncode, done.stderr) == (0, ""), (where, done)
         assert_same_contents(self.contents(), self.expected, where)
@@ -323,11 +326,25 @@ class SmallRun:
     def lose_after(self, seconds, name="SIGKILL"):
         """Start it, and end it so much later by the clock; return Done."""
         done = self.run(stop=(seconds, getattr(signal, name)))
-        if name == "SIGKILL" or not done.stdout:  # before its first question a program has the system's own way to end
+        if name == "SIGKILL" or (not done.stderr and not done.stdout):
+            # (before its first line of code a program ends in the system's own way)
             assert done.returncode in (-getattr(signal, name), 0), (seconds, done)
         elif done.returncode:
             self.stopped_well(done, name, seconds)
         return done
+
+    def record(self, code=""):
+        """Run it uninterrupted; return the operations that `power_cuts` wants."""
+        self.clear()
+        done = self.run(code=code, watch=(self.place, "Record", self.launcher.folder / "record"))
+        assert done.returncode == 0, done.stderr
+        return read_record(self.launcher.folder / "record")
+
+    def go_on_from(self, state, where=""):
+        """Put a state of a disk in place, and finish."""
+        self.clear()
+        put({path: data for path, data in state.items() if path.startswith(str(self.output))}, self.place)
+        self.finish(where)
 
     def stopped_well(self, done, name, where=""):
         """A program that got a signal said so in one line, and ended with its code."""

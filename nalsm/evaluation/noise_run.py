@@ -23,6 +23,7 @@ class NoiseFolder(RunFolder):
     def __init__(self, output_dir, version, noise):
         super().__init__(output_dir, version)
         self.noise = noise
+        self.large_files = f"{noise.name}_*.*data*"
 
     @property
     def parameters_json(self):

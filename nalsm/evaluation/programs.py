@@ -186,7 +186,7 @@ def _noisy_counts(folder, dataset):
     noisy = NoiseFolder(folder.path.parent, folder.version, NOISE[dataset])
     recorded = noisy.recorded_parameters()
     path = noisy.parameters_json
-    if recorded and recorded["identity"]["run"] == identity_hash(folder.identity):
+    if recorded and recorded["identity"].get("run") == identity_hash(folder.identity):
         noisy.identity = recorded["identity"]
         try:
             return counts_of(noisy, noisy.all_counts())
