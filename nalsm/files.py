@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from nalsm.errors import DamagedFile
 
 TEMPORARY_SUFFIX = ".part"
 _USER_BLOCK = 512  # bytes; the smallest HDF5 allows
+_NUMBERS = count()
 _COMPRESSED = {"compression": "gzip", "compression_opts": 2, "shuffle": True, "fletcher32": True}
 
 
@@ -107,8 +109,8 @@ def _hdf5_body(arrays, attributes):
     """
     import h5py
 
-    memory = {"driver": "core", "backing_store": False}
-    with h5py.File("memory", "w", userblock_size=_USER_BLOCK, **memory) as file:
+    name = f"in memory {next(_NUMBERS)}"  # HDF5 refuses a name that is open, in a thread or since a signal
+    with h5py.File(name, "w", userblock_size=_USER_BLOCK, driver="core", backing_store=False) as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array, **(_COMPRESSED if array.size and array.ndim else {}))
         file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)

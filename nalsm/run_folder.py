@@ -104,7 +104,11 @@ class RunFolder:
         """Write a file of this run whole; raises MachineError where the folder was taken away meanwhile."""
         self._require_held()
         known = {"format": _FORMAT, "file": path.name, "run": identity_hash(self.identity)}
-        write_arrays(path, arrays, {**(attributes or {}), **known})
+        try:
+            write_arrays(path, arrays, {**(attributes or {}), **known})
+        except FileNotFoundError:
+            self._require_held()
+            raise
 
     def read(self, path):
         """Return (arrays, attributes) of a file of this run.

@@ -24,9 +24,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from conftest import RUNNERS, changed, environment, folder_contents, place_with_networks
+from conftest import RUNNERS, as_bytes, changed, environment, folder_contents, place_with_networks
 from file_operations import read_record
 from power_cuts import put
+
+from nalsm.files import read_arrays
 
 VERSION = 7
 # The smallest run that has every kind of file: spikes too, and a checkpoint at every chance.
@@ -289,6 +291,13 @@ class SmallRun:
     def contents(self):
         return run_contents(self.folder)
 
+    def kept(self, where=""):
+        """What an unfinished run has left is whole, and what it will be in the end."""
+        for path in self.folder.glob("*.*data*"):
+            if "CHECKPOINT" not in path.name and not path.name.startswith("."):
+                arrays, attributes = read_arrays(path)
+                assert as_bytes(arrays, attributes) == self.expected[path.name], (where, path)
+
     def finish(self, where=""):
         """Give the same answers (again); the result has to be that of the uninterrupted run."""
         done = self.run()
@@ -304,16 +313,17 @@ class SmallRun:
         return done
 
     def lose(self, n, what="SIGKILL"):
-        """Start it, and end it at the n-th file operation of this session; return Done.
+        """Start it, and end it at a file operation of this session (number or pattern); return Done.
 
         what : as in `file_operations.At`: a signal, after "cut " with the file that is being written cut in half
         """
         done = self.run(watch=(self.output, "At", n, what))
         name = what.removeprefix("cut ")
         if name == "SIGKILL":
-            assert done.returncode in (-signal.SIGKILL, 0), (n, done)  # 0: there were fewer operations
+            assert done.returncode in (-signal.SIGKILL, 0, 2), (n, done)  # 0: there were fewer; 2: it was finished
         elif done.returncode:
             self.stopped_well(done, name, n)
+        assert done.returncode != 2 or "finished" in done.stderr, (n, done)
         return done
 
     def lose_again_and_again(self, steps, what="SIGKILL"):

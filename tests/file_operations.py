@@ -12,6 +12,7 @@ import signal
 import stat
 import sys
 import threading
+from fnmatch import fnmatch
 
 _AUDITED = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -69,28 +70,35 @@ class Count:
 
 
 class At:
-    """Does something at the n-th operation (from 1).
+    """Does something at one operation.
 
+    where : its number, from 1; or a pattern of its kind and last path, "rename *W_INI.wdata"
     what : the name of a signal, sent to this process; with "cut " before it, a file that is being synced is first
         made half as long; the name of an error number (ENOSPC), raised at this operation and all that write after it,
-        or with " once", at this one alone; "rmtree <folder>"
+        or with " once", at this one alone; "rmtree <folder>"; "run <code>"
     """
 
-    def __init__(self, n, what):
-        self.n, self.what = n, what
+    def __init__(self, where, what):
+        self.where, self.what = where, what
         self.seen = 0
+        self.is_past = False
 
     def __call__(self, kind, paths):
         self.seen += 1
+        is_here = not self.is_past and (
+            self.seen == self.where or fnmatch(f"{kind} {paths[-1]}", str(self.where).replace("[", "[[]"))
+        )
         what, _, more = self.what.partition(" ")
         if what in errno.__dict__:
             writes = kind in ("open", "sync", "rename", "mkdir")
-            if self.seen == self.n or (self.seen > self.n and writes and more != "once"):
+            if is_here or (self.is_past and writes and more != "once"):
+                self.is_past = True
                 code = getattr(errno, what)
                 raise OSError(code, os.strerror(code), paths[-1])
             return
-        if self.seen != self.n:
+        if not is_here:
             return
+        self.is_past = True
         if what == "rmtree":
             shutil.rmtree(more)
         elif what == "run":

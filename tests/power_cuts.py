@@ -105,7 +105,8 @@ def _apply(entries, change):
 def states_of(operations, root, seed=1):
     """Yield (number of operations before the cut, state, broken promises) of every different state.
 
-    States that differ in names of temporary files only count as one. A broken promise is the path of a file that was complete.
+    States that differ in names of temporary files only count as one. A broken promise is the path of a file that was
+    complete.
     """
     disk, seen, random_ = Disk(root), set(), random.Random(seed)
     for n, operation in enumerate([None, *operations]):
