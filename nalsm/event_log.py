@@ -15,7 +15,7 @@ _FILE_NAME = "events.out.tfevents.{:06d}"  # "tfevents" is what TensorBoard look
 class EventLog:
     """Scalars of the cycles of one session of a run, in an event file of its own.
 
-    folder : where TensorBoard looks; made when there is something to write
+    folder : where TensorBoard looks; made, in a folder that is there, when there is something to write
     done : how many cycles the run had done when the session began. What sessions before it have logged of
         later cycles is void, and readers are told so: a cycle is never shown twice
     say : called with one line, once, if the log cannot be written; the run goes on without it
@@ -82,7 +82,7 @@ class EventLog:
 
     def _new_path(self):
         """Return a path that comes after all others by name: clocks may go backwards, numbers do not."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         prefix = _FILE_NAME.partition("{")[0]
         numbers = [path.name.removeprefix(prefix) for path in self._folder.glob(f"{prefix}*")]
         return self._folder / _FILE_NAME.format(1 + max((int(n) for n in numbers if n.isdecimal()), default=0))

@@ -11,7 +11,8 @@ import io
 import json
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from nalsm.plain_hdf5 import read_hdf5
 
 TEMPORARY_SUFFIX = ".part"
 _USER_BLOCK = 512  # bytes; the smallest HDF5 allows
+_NUMBERS = count()
 _COMPRESSED = {"compression": "gzip", "compression_opts": 2, "shuffle": True, "fletcher32": True}
 
 
@@ -28,20 +30,22 @@ _COMPRESSED = {"compression": "gzip", "compression_opts": 2, "shuffle": True, "f
 def replacing(path):
     """Yield a temporary path beside `path`; when the block ends well it becomes `path`, synced."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX, dir=path.parent)
-    os.close(handle)
-    temporary = Path(temporary)
     try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
-        sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX, dir=path.parent)
+        os.close(handle)
+        temporary = Path(temporary)
+        try:
+            yield temporary
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
+            sync(temporary)
+            os.replace(temporary, path)
+            sync(path.parent)
+        finally:
+            with suppress(OSError):  # of a disk that fails: what happened before is the news
+                temporary.unlink()
     except OSError as error:
-        error.filename = error.filename or str(path)
+        error.filename = str(path)  # not the temporary one: nobody knows that
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def sync(path):
@@ -70,8 +74,7 @@ def write_arrays(path, arrays, attributes=None):
 
     The file begins with a user block, which HDF5 readers pass over, that holds the checksum of the rest.
     """
-    image = _hdf5_image({name: np.asarray(array) for name, array in arrays.items()}, attributes or {})
-    body = image[_USER_BLOCK:]
+    body = _hdf5_body({name: np.asarray(array) for name, array in arrays.items()}, attributes or {})
     with replacing(path) as temporary:
         temporary.write_bytes(_user_block(body) + body)
 
@@ -95,16 +98,21 @@ def _user_block(body):
     return f"nalsm sha256 {hashlib.sha256(body).hexdigest()}\n".encode().ljust(_USER_BLOCK, b"\0")
 
 
-def _hdf5_image(arrays, attributes):
-    """Return the bytes of an HDF5 file; made in memory, so that a full disk is met by plain writing."""
+def _hdf5_body(arrays, attributes):
+    """Return the bytes of an HDF5 file behind its user block.
+
+    Made in memory, so that a full disk is met by plain writing; and not through a Python file object, because h5py
+    overlooks what goes wrong in one.
+    """
     import h5py
 
-    image = io.BytesIO()
-    with h5py.File(image, "w", userblock_size=_USER_BLOCK) as file:
+    name = f"in memory {next(_NUMBERS)}"  # HDF5 refuses a name that is open, in a thread or since a signal
+    with h5py.File(name, "w", userblock_size=_USER_BLOCK, driver="core", backing_store=False) as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array, **(_COMPRESSED if array.size and array.ndim else {}))
         file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
-    return image.getvalue()
+        file.flush()
+        return file.id.get_file_image()
 
 
 def content_checksum(arrays, attributes):

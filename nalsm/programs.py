@@ -1,10 +1,10 @@
 """What the runners call: questions in, one line out for every way a program can end."""
 
-import contextlib
 import os
 import secrets
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from nalsm.run_folder import RunFolder
 from nalsm.settings import HIGHEST_NUMBER, Settings, chosen_folder, folder_questions, questions_for
 
 _MOST_NEURONS = 125_000
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def train(model, dataset, root):
@@ -182,8 +183,9 @@ def run_program(program):
     def stop(number, _frame):
         raise _Stopped(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    for number in _STOPPING:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
+            signal.signal(number, stop)
     for stream in (sys.stdin, sys.stdout):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # any bytes may come as an answer
@@ -209,9 +211,16 @@ def run_program(program):
 
 
 def _end(message, code):
-    with contextlib.suppress(OSError, AttributeError):  # standard output may be closed, or its disk full
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)  # it is ending already
+    try:
         if sys.stdout.isatty():
             print()  # leave the line of a prompt or a bar
         sys.stdout.flush()
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    except AttributeError:  # there is no standard output
+        pass
+    except OSError:  # a log on a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    with suppress(OSError):
+        print(f"error: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
     sys.exit(code)

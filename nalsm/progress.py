@@ -11,8 +11,13 @@ _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}, {rate_noinv
 
 def say(text, quiet=False):
     """Print a line at once, also into a pipe."""
-    if not quiet:
+    if quiet:
+        return
+    try:
         print(text, flush=True)
+    except OSError as error:  # a log on a full disk
+        error.filename = "standard output"
+        raise
 
 
 @contextmanager

@@ -40,8 +40,15 @@ class CountBlocks:
                 self.nbytes_kept += block.nbytes
                 self._blocks.append(block)
             else:
-                self._spill = self._spill or tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as the blocks are
-                self._blocks.append(_Spilled.write(self._spill, block))
+                self._blocks.append(self._write(block, folder))
+
+    def _write(self, block, folder):
+        try:
+            self._spill = self._spill or tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as the blocks are
+            return _Spilled.write(self._spill, block)
+        except OSError as error:
+            error.filename = f"{folder}, temporary file of the counts"  # it has no name
+            raise
 
     def __iter__(self):
         if self._spill is None:

@@ -1,16 +1,19 @@
 """Every file of a version folder: its name, how it is written, read back, and found to be done.
 
-All files but the parameters are HDF5 with a checksum (`nalsm.files`), and carry the hash of the run
-they belong to: a file of another run is never read as one of this run.
+All files but the parameters are HDF5 with a checksum (`nalsm.files`), and carry their format, their
+name and the hash of the run they belong to: a file of another run, or of another batch, is never read
+in place of one. The parameters are JSON with a checksum.
 """
 
 import fcntl
 import json
+import math
+import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from nalsm.errors import DamagedFile, UserError
+from nalsm.errors import DamagedFile, MachineError, UserError
 from nalsm.files import TEMPORARY_SUFFIX, content_checksum, read_arrays, sync, write_arrays, write_text
 
 SPLITS = ("valid", "test", "train")  # in the order they are presented
@@ -18,7 +21,8 @@ _COUNTS = {"valid": "VALIDATION_{v}_S_AGG", "test": "TEST_{v}_S_AGG", "train": "
 _SPIKES = {"valid": "VALIDATION_{v}_SPIKES", "test": "TEST_{v}_SPIKES", "train": "TRAIN_S_AGG_{v}"}
 _LOCK = ".lock"
 _SECONDS_FOR_LOCK = 0.3  # `is_locked` of another process may hold it for a moment
-_PARAMETERS_FORMAT = 1
+_FORMAT = 1  # of the HDF5 files
+_PARAMETERS_FORMAT = 2  # 1 had no checksum
 _PEAK = "peak_memory_bytes"  # beside the stages in the file of times
 # Accuracies of each split, cycle by cycle, in the result file and in the readout's checkpoint.
 ACCURACY_NAMES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
@@ -28,12 +32,14 @@ class RunFolder:
     """train_data/ver_<version>/ of one run; `identity` is what decides its results (JSON-like dict)."""
 
     holds = "run"
+    large_files = "*.*data*"
     remedy = "choose another VERSION or give --overwrite"  # where a run that may not be touched is in the way
 
     def __init__(self, output_dir, version):
         self.path = Path(output_dir) / f"ver_{version}"
         self.version = version
         self.identity = None
+        self._lock = None  # which file the lock is that this process holds
 
     # ---- names ------------------------------------------------------------------------------------
 
@@ -101,17 +107,30 @@ class RunFolder:
     # ---- contents ---------------------------------------------------------------------------------
 
     def write(self, path, arrays, attributes=None):
-        """Write a file of this run whole."""
-        write_arrays(path, arrays, {**(attributes or {}), "run": identity_hash(self.identity)})
+        """Write a file of this run whole; raises MachineError where the folder was taken away meanwhile."""
+        self._require_held()
+        known = {"format": _FORMAT, "file": path.name, "run": identity_hash(self.identity)}
+        try:
+            write_arrays(path, arrays, {**(attributes or {}), **known})
+        except FileNotFoundError:
+            self._require_held()
+            raise
 
     def read(self, path):
         """Return (arrays, attributes) of a file of this run.
 
-        Raises FileNotFoundError, and DamagedFile also for a file of another run.
+        Raises FileNotFoundError, and DamagedFile also for a file of another run, format or name.
         """
         arrays, attributes = read_arrays(path)
+        found = attributes.get("format", _FORMAT)  # the first files of this format did not say it, nor their names
+        if found != _FORMAT:
+            raise DamagedFile(
+                f"{path} is of format {found}, not {_FORMAT}: it was written by another version of the program"
+            )
         if attributes.get("run") != identity_hash(self.identity):
             raise DamagedFile(f"{path} belongs to another run")
+        if attributes.get("file", path.name) != path.name:
+            raise DamagedFile(f"{path} holds what belongs into {attributes['file']}")
         return arrays, attributes
 
     def read_if_good(self, path, say):
@@ -129,6 +148,7 @@ class RunFolder:
         costs = self._costs()
         costs[stage] = round(costs.get(stage, 0.0) + seconds, 3)
         costs[_PEAK] = max(costs.get(_PEAK, 0), peak_bytes)
+        self._require_held()
         write_text(self.times, json.dumps(costs, indent=1) + "\n")
 
     def seconds(self):
@@ -141,9 +161,10 @@ class RunFolder:
 
     def _costs(self):
         try:
-            return json.loads(self.times.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError, RecursionError):  # of no consequence for results
-            return {}
+            costs = json.loads(self.times.read_text(encoding="utf-8"))
+            return costs if all(math.isfinite(value) for value in costs.values()) else {}
+        except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
+            return {}  # damaged times are of no consequence for results
 
     # ---- opening ----------------------------------------------------------------------------------
 
@@ -165,14 +186,20 @@ class RunFolder:
         """Return what the parameter file holds, or None where there is none."""
         try:
             parameters = json.loads(self.parameters_json.read_text(encoding="utf-8"))
-            if parameters["format"] != _PARAMETERS_FORMAT or not isinstance(parameters["identity"], dict):
+            found = parameters["format"]
+            if found == _PARAMETERS_FORMAT and parameters.pop("sha256") != content_checksum({}, parameters):
+                raise ValueError
+            if not isinstance(parameters["identity"], dict):
                 raise ValueError
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise DamagedFile(f"{self.parameters_json} is damaged; {self.remedy}") from None
+        if found not in (1, _PARAMETERS_FORMAT):
             raise DamagedFile(
-                f"{self.parameters_json} is damaged or of another version of the program; {self.remedy}"
-            ) from None
+                f"{self.parameters_json} is of format {found}, not {_PARAMETERS_FORMAT}: it is damaged, or of another "
+                f"version of the program; {self.remedy}"
+            )
         return parameters
 
     @contextmanager
@@ -183,16 +210,20 @@ class RunFolder:
         """
         from filelock import FileLock, Timeout
 
-        created = not self.path.exists()
+        created = [path for path in (self.path, *self.path.parents) if not path.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
-        if created:
-            sync(self.path.parent)
+        for path in created or [self.path]:  # the process that made it may have been killed right behind that
+            sync(path.parent)
         try:
             with FileLock(self.path / _LOCK).acquire(timeout=_SECONDS_FOR_LOCK, poll_interval=0.05):
-                if overwrite:
-                    self._clear()
-                self._remove_leftovers()
-                yield
+                self._lock = _which(self.path / _LOCK)
+                try:
+                    if overwrite:
+                        self._clear()
+                    self._remove_leftovers()
+                    yield
+                finally:
+                    self._lock = None
         except Timeout:
             raise UserError(
                 f"VERSION: another process is working in {self.path}; wait for it or choose another VERSION"
@@ -208,12 +239,15 @@ class RunFolder:
         if recorded is None:
             self._require_empty()
             recorded = {"format": _PARAMETERS_FORMAT, "identity": identity, **details}
-            write_text(self.parameters_json, json.dumps(recorded, indent=1) + "\n")
+            checked = {**recorded, "sha256": content_checksum({}, recorded)}
+            write_text(self.parameters_json, json.dumps(checked, indent=1) + "\n")
         self.require_same(recorded, identity)
-        if not self.parameters_text.exists():  # a new run, or one killed right here
-            details = {key: value for key, value in recorded.items() if key not in ("format", "identity")}
-            values = _flat({**recorded["identity"], **details})
-            write_text(self.parameters_text, "".join(f"{key:<28} {value}\n" for key, value in values))
+        details = {key: value for key, value in recorded.items() if key not in ("format", "identity")}
+        values = _flat({**recorded["identity"], **details})
+        text = "".join(f"{key:<28} {value}\n" for key, value in values)
+        path = self.parameters_text
+        if not path.is_file() or path.read_bytes() != text.encode():  # a new run, one killed right here, or damage
+            write_text(path, text)
 
     def require_same(self, recorded, identity):
         """Raise UserError unless recorded parameters are of the run `identity`, and it is unfinished."""
@@ -248,13 +282,21 @@ class RunFolder:
         return False
 
     def require_space(self, n_bytes):
-        """Raise UserError unless the disk has room for so much more."""
+        """Raise UserError unless the disk has room for so much, with what the folder holds already."""
         folder = next(p for p in (self.path, *self.path.parents) if p.exists())
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(folder).free + sum(p.stat().st_size for p in self.path.glob(self.large_files))
         if free < n_bytes:
             raise UserError(
                 f"VERSION: {folder} has {free / 1e6:.0f} MB left, the run needs about {n_bytes / 1e6:.0f} MB; "
                 "make room or give --output-dir"
+            )
+
+    def _require_held(self):
+        """Raise MachineError where the folder that this process locked is gone, or another by now."""
+        if self._lock and self._lock != _which(self.path / _LOCK):
+            raise MachineError(
+                f"{self.path} was removed or replaced while this program worked in it; start it again with the same "
+                "answers"
             )
 
     def _require_empty(self):
@@ -265,7 +307,9 @@ class RunFolder:
             )
 
     def _clear(self):
-        for path in sorted(self.path.iterdir(), key=lambda p: p != self.parameters_json):
+        self.parameters_json.unlink(missing_ok=True)  # first, and for sure: what is left is no run then
+        sync(self.path)
+        for path in self.path.iterdir():
             if path.name == _LOCK:
                 continue
             if path.is_dir() and not path.is_symlink():
@@ -277,6 +321,15 @@ class RunFolder:
         """Remove temporary files of a process that was killed."""
         for path in self.path.glob(f".*{TEMPORARY_SUFFIX}"):
             path.unlink(missing_ok=True)
+
+
+def _which(path):
+    """Return what tells a file from all others, or None where there is none."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def identity_hash(identity):

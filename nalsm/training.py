@@ -11,7 +11,7 @@ import resource
 import secrets
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from nalsm.ahead import ahead
 from nalsm.counting import count_spikes
-from nalsm.errors import DamagedFile, UserError
+from nalsm.errors import DamagedFile, NalsmError, UserError
 from nalsm.gpu import choose_device, free_memory
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
@@ -183,8 +183,11 @@ class TrainingRun:
         begin = time.monotonic()
         try:
             yield
-        finally:
-            self.folder.add_costs(stage, time.monotonic() - begin, peak_memory_bytes())
+        except BaseException:
+            with suppress(OSError, NalsmError):  # what happened is the news, not that its time cannot be written
+                self.folder.add_costs(stage, time.monotonic() - begin, peak_memory_bytes())
+            raise
+        self.folder.add_costs(stage, time.monotonic() - begin, peak_memory_bytes())
 
     # ---- initialisation ---------------------------------------------------------------------------
 
@@ -214,18 +217,26 @@ class TrainingRun:
             numbers = np.arange(first, min(first + SNAPSHOTS_AT_A_TIME, total))
             return train.snapshots(samples[numbers], numbers, settings.init_ms, self.seed)
 
+        def save(state, done):
+            arrays = {"weights": state.weights, "traces": state.traces, "calcium": state.calcium}
+            self.folder.write(self.folder.initialisation_checkpoint, arrays, {"snapshots": done})
+
         saved = time.monotonic()
-        with self.progress(total, "initialisation", "snapshots", done=first) as bar:
-            for number, raster in ahead(rasters, range(first, total, SNAPSHOTS_AT_A_TIME)):
-                state, _ = self.liquid.initialise(raster, state, rule)
-                bar.update(len(raster))
-                if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                    arrays = {"weights": state.weights, "traces": state.traces, "calcium": state.calcium}
-                    self.folder.write(
-                        self.folder.initialisation_checkpoint, arrays, {"snapshots": number + len(raster)}
-                    )
-                    saved = time.monotonic()
-        return state
+        reached = state, first  # one name for both: a signal may come between any two steps
+        try:
+            with self.progress(total, "initialisation", "snapshots", done=first) as bar:
+                for number, raster in ahead(rasters, range(first, total, SNAPSHOTS_AT_A_TIME)):
+                    reached = self.liquid.initialise(raster, reached[0], rule)[0], number + len(raster)
+                    bar.update(len(raster))
+                    if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                        save(*reached)
+                        saved = time.monotonic()
+        except Exception:
+            raise
+        except BaseException:  # stopped by a signal
+            save(*reached)
+            raise
+        return reached[0]
 
     def _restore_snapshots(self, state):
         from nalsm.liquid import LiquidState

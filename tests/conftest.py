@@ -70,6 +70,16 @@ def finished_place(_finished, tmp_path):
     return tmp_path / "own"
 
 
+@pytest.fixture(scope="session")
+def launcher(tmp_path_factory):
+    """A warm process that small runs start from."""
+    from fault_tools import Launcher
+
+    launcher = Launcher("event", tmp_path_factory.mktemp("launcher"))
+    yield launcher
+    launcher.close()
+
+
 def command(place, *flags, program="NALSM_RUN_MAIN_SIM_MNIST.py", small=SMALL):
     """The command line of a training program that works in `place`."""
     folders = (f"--networks-dir={place}/networks", f"--output-dir={place}/train_data")
@@ -79,6 +89,7 @@ def command(place, *flags, program="NALSM_RUN_MAIN_SIM_MNIST.py", small=SMALL):
 def changed(arguments, code):
     """The same command line, with `code` run in its process before the program."""
     program, script, *flags = arguments
+    code = f"import sys\nsys.path.insert(0, {str(ROOT)!r})  # this checkout's package, as the programs have it\n{code}"
     code += f"\nimport runpy, sys\nsys.argv = {[script, *flags]!r}\nsys.path.insert(0, {str(RUNNERS)!r})\n"
     return [program, "-c", code + "runpy.run_path(sys.argv[0], run_name='__main__')"]
 
@@ -120,6 +131,10 @@ def folder_contents(folder):
         if path.suffix == ".json":
             contents[path.name] = json.loads(path.read_text())["identity"]
         else:
-            arrays, attributes = read_arrays(path)
-            contents[path.name] = attributes, {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
+            contents[path.name] = as_bytes(*read_arrays(path))
     return contents
+
+
+def as_bytes(arrays, attributes):
+    """What a file holds, so that == compares every bit."""
+    return attributes, {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}

@@ -24,7 +24,7 @@ from conftest import (
 from filelock import FileLock
 
 from nalsm.evaluation import branching_factors, mean_rank
-from nalsm.files import read_arrays
+from nalsm.files import content_checksum, read_arrays
 from nalsm.network import Network, network_path
 
 NOISE = "NALSM_RUN_MAIN_SIM_MNIST_NOISE.py"
@@ -446,8 +446,9 @@ def test_kernel_quality_without_counts(finished_place, noisy_place):
         shutil.copy(path, folder_of(finished_place))
     parameters = folder_of(finished_place) / "NOISE_125_VER_7_params.json"
     other = json.loads(parameters.read_text())
+    del other["sha256"]
     other["identity"]["run"] = "0" * 64
-    parameters.write_text(json.dumps(other))
+    parameters.write_text(json.dumps({**other, "sha256": content_checksum({}, other)}))
     assert_one_line_error(measure(finished_place, KERNEL, ("7", "M")), 2, f"start {NOISE} first")
     (folder_of(finished_place) / "TEST_7_S_AGG_BATCH_1.datasagg").unlink()
     done = measure(finished_place, KERNEL, ("7", "M"))

@@ -39,7 +39,7 @@ def cycles_shown(folder):
 
 
 def test_what_is_logged_is_read_back(tmp_path):
-    folder = tmp_path / "ver_1" / "tensorboard"
+    folder = tmp_path / "tensorboard"
     log = EventLog(folder)
     add(log, range(1, 4))
     log.close()

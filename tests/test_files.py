@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -179,6 +180,37 @@ def test_a_plain_hdf5_reader_can_read_it(tmp_path):
     write_arrays(tmp_path / "file.h5", ARRAYS, ATTRIBUTES)
     with h5py.File(tmp_path / "file.h5") as file:
         np.testing.assert_array_equal(file["counts"][()], ARRAYS["counts"])
+
+
+def test_files_written_at_the_same_time(tmp_path):
+    """By several threads, and after a file that was left open when a signal came."""
+    import h5py
+
+    left = h5py.File
+    opened = []
+
+    def leaving(*arguments, **named):
+        opened.append(left(*arguments, **named))
+        raise PowerCut
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(h5py, "File", leaving)
+        with pytest.raises(PowerCut):
+            write_arrays(tmp_path / "file", ARRAYS)
+    with ThreadPoolExecutor(8) as pool:
+        for written in [pool.submit(write_arrays, tmp_path / f"file {n}", ARRAYS, {"n": n}) for n in range(40)]:
+            written.result()
+    for n in range(40):
+        assert_same(read_arrays(tmp_path / f"file {n}"), ARRAYS, {"n": n})
+    opened[0].close()
+
+
+def test_errors_name_the_file_and_not_its_temporary_one(tmp_path):
+    (tmp_path / "file").mkdir()
+    for path in (tmp_path / "file", tmp_path / "no folder" / "file"):
+        with pytest.raises(OSError) as caught:
+            write_text(path, "text")
+        assert caught.value.filename == str(path)
 
 
 # ---- damage ---------------------------------------------------------------------------------------

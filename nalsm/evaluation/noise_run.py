@@ -24,6 +24,7 @@ class NoiseFolder(RunFolder):
     def __init__(self, output_dir, version, noise):
         super().__init__(output_dir, version)
         self.noise = noise
+        self.large_files = f"{noise.name}_*.*data*"
 
     @property
     def parameters_json(self):
@@ -62,7 +63,7 @@ def open_noise(trained):
     noise = next(noise for dataset, noise in NOISE.items() if is_on(trained, dataset))
     noisy = NoiseFolder(trained.path.parent, trained.version, noise)
     recorded = noisy.recorded_parameters()
-    if recorded and recorded["identity"]["run"] == identity_hash(trained.identity):
+    if recorded and recorded["identity"].get("run") == identity_hash(trained.identity):
         noisy.identity = recorded["identity"]
     return noisy
 
