@@ -329,14 +329,15 @@ def test_worker_of_another_version(address, tmp_path):
     with (tmp_path / "nalsm" / "rules.py").open("a") as file:
         file.write("#\n")
     words = r"worker tcp://.* has nalsm .*\(source .*\), this program .*\(source .*\).*install the same"
-    counting = count_on_cluster(address, *small_run(400))
+    counting = count_on_cluster(address, *small_run(40))
     next(counting)
-    with worker(address, tmp_path, package=tmp_path):
-        with pytest.raises(MachineError, match=words):
-            list(counting)
-        with pytest.raises(MachineError, match=words):
-            require_cluster(address, say=None)
     with connected(address) as client:
+        with worker(address, tmp_path, package=tmp_path):
+            until(lambda: len(client.nthreads()) == 3)
+            with pytest.raises(MachineError, match=words):
+                list(counting)
+            with pytest.raises(MachineError, match=words):
+                require_cluster(address, say=None)
         until(lambda: len(client.nthreads()) == 2)
 
 
