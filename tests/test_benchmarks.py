@@ -9,6 +9,7 @@ from conftest import ROOT, run
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import competitors
+import scale_out
 import scaling
 
 from nalsm.liquid import open_liquid
@@ -113,7 +114,27 @@ def test_fits_of_scaling():
     assert found["per_visit"] == pytest.approx(3)
 
 
-def test_scaling_tells_how_to_be_used():
-    done = run([sys.executable, str(ROOT / "benchmarks" / "scaling.py"), "--help"], answers="")
+@pytest.mark.parametrize(("program", "flag"), [("scaling.py", "--plot"), ("scale_out.py", "--doc")])
+def test_programs_tell_how_to_be_used(program, flag):
+    done = run([sys.executable, str(ROOT / "benchmarks" / program), "--help"], answers="")
     assert done.returncode == 0, done.stderr
-    assert "--plot" in done.stdout
+    assert flag in done.stdout
+
+
+def test_limits_of_a_cluster():
+    """Known times and bytes give known numbers of workers; a larger network follows its synapses."""
+    task = scale_out.Task(1000, 250, compute=2.0, submit=0.01, write=0.03, sent=1e6, back=3e6)
+    limits = scale_out.most_workers(task, scheduler_seconds=0.001, bytes_per_second=1e8)
+    assert limits == pytest.approx({"program": 50, "scheduler": 2000, "link": 50, "batches": 70})
+    network = Network.generate((4, 4, 4), 60, seed=3)
+    same, visits = scale_out.extrapolated(task, (30, 20, 4000), network, network, 250)
+    assert visits == pytest.approx(4000)
+    assert (same.compute, same.back, same.neurons) == (pytest.approx(2.0), pytest.approx(3e6 * 0.064), 64)
+
+
+def test_tables_go_into_a_document(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{scale_out.BEGIN}\nold\n{scale_out.END}\nafter\n")
+    scale_out.put_into(page, "new")
+    assert page.read_text() == f"before\n{scale_out.BEGIN}\nnew\n{scale_out.END}\nafter\n"
+    assert (ROOT / "docs" / "scaling.md").read_text().count(scale_out.BEGIN) == 1

@@ -44,8 +44,15 @@ from nalsm.network import Network
 from nalsm.rules import AstrocyteSTDP
 
 SIZE = 5
-# More to count, so that it can be caught in the middle of it.
-LONGER = ("--sample-ms=400", "--train-samples=400", "--threads=1")
+# Files that take their time, so that a program can be caught in the middle of counting.
+SLOW = """
+import time, nalsm.run_folder
+write = nalsm.run_folder.RunFolder.write
+def slowly(*arguments):
+    time.sleep(0.2)
+    write(*arguments)
+nalsm.run_folder.RunFolder.write = slowly
+"""
 NOISE = "NALSM_RUN_MAIN_SIM_MNIST_NOISE.py"
 
 
@@ -237,36 +244,29 @@ def ended(child):
     return SimpleNamespace(returncode=child.returncode, stdout=out, stderr=err)
 
 
-@pytest.fixture(scope="module")
-def longer(tmp_path_factory):
-    """(place, contents) of a run with more to count that was done without a cluster."""
-    from conftest import place_with_networks
-
-    place = place_with_networks(tmp_path_factory.mktemp("longer"))
-    done = run(command(place, *LONGER))
-    assert done.returncode == 0, done.stderr
-    return place, folder_contents(place / "train_data" / "ver_7")
+def slow_program(place, *flags, **options):
+    """A run in place/own that is caught as it counts; (process, version folder)."""
+    child = start(changed([*command(place, *flags), f"--output-dir={place}/own"], SLOW), **options)
+    folder = place / "own" / "ver_7"
+    until((folder / "VALIDATION_7_S_AGG_BATCH_0.datasagg").exists, child)
+    return child, folder
 
 
-def test_lost_scheduler(longer, tmp_path):
+def test_lost_scheduler(finished_place, tmp_path):
     """SIGKILL to the scheduler: one line; the same answers without a cluster end with the same bits."""
-    place, wanted = longer
-    output = f"--output-dir={tmp_path}/train_data"
     with process("distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", "--dashboard-address=127.0.0.1:0",
                  f"--scheduler-file={tmp_path}/scheduler.json", env=environment()) as scheduler:  # fmt: skip
         until((tmp_path / "scheduler.json").exists, scheduler)
         time.sleep(0.1)
         address = json.loads((tmp_path / "scheduler.json").read_text())["address"]
         with worker(address, tmp_path):
-            child = start([*command(place, *LONGER, f"--cluster={address}"), output])
-            folder = tmp_path / "train_data" / "ver_7"
-            until((folder / "VALIDATION_7_S_AGG_BATCH_1.datasagg").exists, child)
+            child, folder = slow_program(finished_place, f"--cluster={address}")
             scheduler.kill()
             assert_one_line_error(ended(child), 1, "--cluster", "scheduler", address, "was lost", "without --cluster")
-    done = run([*command(place, *LONGER), output])
+    done = run([*command(finished_place), f"--output-dir={folder.parent}"])
     assert done.returncode == 0, done.stderr
     assert "going on with" in done.stdout
-    assert folder_contents(folder) == wanted
+    assert folder_contents(folder) == folder_contents(finished_place / "train_data" / "ver_7")
 
 
 def processes_of_session(session):
@@ -278,24 +278,18 @@ def processes_of_session(session):
     return found
 
 
-def test_ctrl_c_leaves_no_processes(longer, tmp_path):
-    """SIGINT to all processes of the terminal, as Ctrl-C sends it."""
-    place, _ = longer
-    child = start([*command(place, *LONGER, "--cluster=local:2"), f"--output-dir={tmp_path}"], start_new_session=True)
-    until((tmp_path / "ver_7" / "VALIDATION_7_S_AGG_BATCH_1.datasagg").exists, child)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_program_leaves_no_processes(place, number):
+    """SIGINT to all processes of the terminal, as Ctrl-C sends it; SIGKILL to the program alone."""
+    child, folder = slow_program(place, "--cluster=local:2", start_new_session=True)
     assert len(processes_of_session(child.pid)) >= 3
-    os.killpg(child.pid, signal.SIGINT)
-    assert_one_line_error(ended(child), 130, "stopped by SIGINT", "the same answers go on")
-    until(lambda: not processes_of_session(child.pid), seconds=5)
-    assert not list(tmp_path.rglob("*.part"))
-
-
-def test_killed_program_leaves_no_processes(longer, tmp_path):
-    place, _ = longer
-    child = start([*command(place, *LONGER, "--cluster=local:2"), f"--output-dir={tmp_path}"], start_new_session=True)
-    until((tmp_path / "ver_7" / "VALIDATION_7_S_AGG_BATCH_1.datasagg").exists, child)
-    child.kill()
-    child.communicate()
+    if number == signal.SIGINT:
+        os.killpg(child.pid, number)
+        assert_one_line_error(ended(child), 130, "stopped by SIGINT", "the same answers go on")
+        assert not list(folder.glob(".*.part"))
+    else:
+        child.kill()
+        child.communicate()
     until(lambda: not processes_of_session(child.pid), seconds=10)
 
 
@@ -335,14 +329,15 @@ def test_worker_of_another_version(address, tmp_path):
     with (tmp_path / "nalsm" / "rules.py").open("a") as file:
         file.write("#\n")
     words = r"worker tcp://.* has nalsm .*\(source .*\), this program .*\(source .*\).*install the same"
-    counting = count_on_cluster(address, *small_run(400))
+    counting = count_on_cluster(address, *small_run(40))
     next(counting)
-    with worker(address, tmp_path, package=tmp_path):
-        with pytest.raises(MachineError, match=words):
-            list(counting)
-        with pytest.raises(MachineError, match=words):
-            require_cluster(address, say=None)
     with connected(address) as client:
+        with worker(address, tmp_path, package=tmp_path):
+            until(lambda: len(client.nthreads()) == 3)
+            with pytest.raises(MachineError, match=words):
+                list(counting)
+            with pytest.raises(MachineError, match=words):
+                require_cluster(address, say=None)
         until(lambda: len(client.nthreads()) == 2)
 
 

@@ -176,7 +176,7 @@ def test_help_lists_every_flag(place):
     done = run([sys.executable, str(RUNNERS / "NALSM_RUN_MAIN_SIM_MNIST.py"), "--help"], "")
     assert done.returncode == 0
     flags = """--gpu --version --net-num-var --batch-size --batchs-per-block --astro-w-scaling --train-samples
-        --valid-samples --test-samples --init-samples --init-ms --sample-ms --cycles --seed --engine --threads
+        --valid-samples --test-samples --init-samples --init-ms --sample-ms --cycles --seed --engine --threads --cluster
         --data-dir --networks-dir --output-dir --keep-weights-every --memory-budget
         --overwrite --quiet"""
     for flag in flags.split():
