@@ -98,10 +98,19 @@ class Load:
         self._environment = {**environment(), "TMPDIR": str(self.temporary), MARK: str(place)}
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans become children of this process: none is overlooked
 
-    def work_off(self, jobs, at_a_time):
+    def work_off(self, jobs, at_a_time, minutes=float("inf")):
+        """Do the jobs, none begun after so many minutes; then look for what is left."""
+        end = time.monotonic() + 60 * minutes
+        done = []
+
+        def work(job):
+            if time.monotonic() < end:
+                done.append(job)
+                self._job(job)
+
         with ThreadPoolExecutor(at_a_time) as pool:
-            list(pool.map(self._job, jobs))
-        self._look_for_remains(jobs)
+            list(pool.map(work, jobs))
+        self._look_for_remains(done)
 
     def _job(self, job):
         try:
@@ -262,6 +271,7 @@ def main():
     parser = argparse.ArgumentParser(description="Many small runs at a time, and many in one process.")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--at-a-time", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no more runs after them")
     parser.add_argument("--in-process", type=int, default=60)
     parser.add_argument("--in-process-tensorflow", type=int, default=16)
     options = parser.parse_args()
@@ -277,7 +287,7 @@ def main():
             [sys.executable, "-m", "nalsm.datasets", *simulate], check=True, capture_output=True, cwd=ROOT
         )  # fmt: skip
         jobs = plan(range(options.runs), simulated_every=10, tensorflow_every=25)
-        load.work_off(jobs, options.at_a_time)
+        load.work_off(jobs, options.at_a_time, options.minutes)
         wrong += load.wrong
         print(f"{options.at_a_time} at a time: {dict(load.counts)}", flush=True)
     left = set(os.listdir("/dev/shm")) - shared  # of other programs too, so only shown
