@@ -6,6 +6,7 @@ NALSM_EXAMPLES=5000 tries more. tests/campaigns/fuzz.py goes on where these end.
 import gzip
 import io
 import json
+import math
 import os
 import pickle
 import subprocess
@@ -150,6 +151,33 @@ NUMBERS = {
 }  # fmt: skip
 
 
+def test_links_that_lead_somewhere_are_refused(tmp_path):
+    """To a good array of the same file, or of another one."""
+    import h5py
+
+    other = tmp_path / "other"
+    other.write_bytes(fuzzing.counts_image())
+    for link in (h5py.SoftLink("/there"), h5py.ExternalLink(str(other), "/olc_S_AGG_RES")):
+
+        def write(file, link=link):
+            file["there"] = np.arange(3)
+            file["link"] = link
+            file.attrs["attributes"] = "{}"
+
+        assert "points elsewhere" in READERS["count_files"].feed(hdf5(write), tmp_path)
+
+
+def test_values_that_are_not_in_the_file_are_refused(tmp_path):
+    """Claims below the limit of all: read, they would be a million zeros that nobody wrote."""
+    for chunks in (None, (1000,)):
+
+        def write(file, chunks=chunks):
+            file.create_dataset("x", (10**6,), "u1", chunks=chunks)
+            file.attrs["attributes"] = "{}"
+
+        assert "claims 1000000 bytes" in READERS["count_files"].feed(hdf5(write), tmp_path)
+
+
 @pytest.mark.parametrize("wrong", [*NETWORK, *NUMBERS])
 def test_networks_that_make_no_sense_are_refused(wrong, tmp_path):
     arrays, attributes = network_parts()
@@ -217,11 +245,15 @@ def test_measures_refuse_parameters_of_no_run(key, value, folder):
 # ---- bombs, and claims of size --------------------------------------------------------------------
 
 
+ARCHIVE = {"x_train": (3, 28, 28), "y_train": (3,), "x_test": (2, 28, 28), "y_test": (2,)}
+
+
 def zipped(**members):
-    """An archive: bytes by name, or (bytes, compression)."""
+    """An archive: bytes by name, or (bytes, compression); what is not named is as it should be."""
+    whole = {name: header(shape) + bytes(math.prod(shape)) for name, shape in ARCHIVE.items()}
     image = io.BytesIO()
     with zipfile.ZipFile(image, "w") as archive:
-        for name, content in members.items():
+        for name, content in (whole | members).items():
             archive.writestr(
                 f"{name}.npy", *(content if isinstance(content, tuple) else (content, zipfile.ZIP_DEFLATED))
             )
@@ -255,6 +287,10 @@ NPZ = {
         x_train=header((3, 28, 28)) + bytes(3 * 784), y_train=header((3,)) + b"\0\1\12"
     ),
 }  # fmt: skip
+
+
+def test_a_whole_archive(tmp_path):
+    assert not isinstance(READERS["npz"].feed(zipped(), tmp_path), str)
 
 
 @pytest.mark.parametrize("wrong", NPZ)
@@ -380,7 +416,7 @@ READERS_OF = {
 NalsmError = DamagedFile.__mro__[2]
 
 
-def test_bombs_take_no_memory(tmp_path):
+def test_bombs_stay_small(tmp_path):
     """All in one process that may take 1 GiB more than its libraries: refused, and not because memory ended."""
     files = dict(bombs(tmp_path))
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

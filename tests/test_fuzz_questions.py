@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_runs import made_run
 
+from nalsm.progress import progress
+
 EXAMPLES = int(os.environ.get("NALSM_EXAMPLES", "80"))
 tried = settings(
     max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
@@ -201,3 +203,9 @@ def test_the_table_of_programs_is_whole():
     assert len([path for path in RUNNERS.glob("*.py") if path.name != "checkout.py"]) == len(PROGRAMS) - 2
     assert_one_line_error(run([sys.executable, "-m", "nalsm.runs", "--output-dir", "~nobody-here"], ""), 2, "home")
     assert fuzzed_programs.WORK
+
+
+def test_progress_without_standard_output(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with progress(2, "label", "things") as bar:
+        bar.update(2)

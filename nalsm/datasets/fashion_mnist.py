@@ -253,6 +253,8 @@ def _check_instructions(file):
     for number, (instruction, argument, _) in enumerate(pickletools.genops(file)):
         if instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > number + 1:
             raise ValueError(f"it keeps something as number {argument}")  # all numbers up to it would be made room for
+        if instruction.name == "FRAME" and argument > os.fstat(file.fileno()).st_size:
+            raise ValueError(f"it says that {argument} bytes follow")
         n_tuples += instruction.name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
         if n_tuples > _MOST_TUPLES:
             raise ValueError(f"it has more than {_MOST_TUPLES} tuples")

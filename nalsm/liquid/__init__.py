@@ -76,7 +76,8 @@ class Liquid(ABC):
         if (absolute_weight is None) == (weights is None):
             raise ValueError("give either absolute_weight or weights")
         if weights is None:
-            weights = network.sign * np.float32(absolute_weight)
+            weights = network.sign * float(absolute_weight)
+            self._check_weights(weights)  # as float64, which has room for any number
         weights = np.array(weights, dtype=np.float32)
         self._check_weights(weights)
         return LiquidState(weights, np.zeros(network.n_neurons, np.float32), np.zeros(network.n_liquid, np.float32))
