@@ -19,7 +19,6 @@ from damages import (
     leave_at,
     look_at_damaged,
     of_another_batch,
-    of_another_format,
     of_another_run,
     resume_damaged,
     zeroed,
