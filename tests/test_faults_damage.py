@@ -214,6 +214,19 @@ def test_looking_at_damaged_runs(finished_run, damage):
         assert ("FILE_L_VAL_ACC_L.files", "test") in refused
 
 
+def test_a_damaged_result_can_be_made_again(finished_run):
+    """As the line says: without the file, the same answers make it again."""
+    path = finished_run.folder / "FILE_L_VAL_ACC_L.files"
+    damage_with(flipped, path, 4, None)
+    assert_one_line_error(finished_run.run(), 2, "finished run")  # never touched
+    done = finished_run.program("get_test_accuracy.py")
+    assert_one_line_error(done, 1, f"{path} is damaged", "remove it", finished_run.training_program)
+    path.unlink()
+    assert finished_run.run().returncode == 0
+    assert read_arrays(path)[1] == read_arrays(finished_run.whole / path.name)[1]
+    assert finished_run.program("get_test_accuracy.py").stdout == finished_run.measured["get_test_accuracy.py"]
+
+
 def test_report_of_a_damaged_run(finished_run):
     """It says which parts it cannot show, and why."""
     for name in ("FILE_L_VAL_ACC_L.files", "W_INI.wdata", "TEST_7_S_AGG_BATCH_0.datasagg"):
