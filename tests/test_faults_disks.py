@@ -67,6 +67,7 @@ def test_a_folder_that_cannot_be_written(small_run, where):
         ("open *CHECKPOINT.wdata*", "version folder"),
         ("rename *W_INI*", "output folder"),
         ("sync *TEST_7*", "version folder"),
+        ("mkdir *tensorboard", "version folder"),
         ("open *READOUT*", "output folder"),
         ("open *_b_by*", "version folder"),
     ],
