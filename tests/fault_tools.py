@@ -47,10 +47,15 @@ _MODELS = {  # program, answers after the common ones
 MODELS = tuple(_MODELS)
 ENGINES = ("event", "tensorflow")
 _SMALL = (
-    "--train-samples=40", "--valid-samples=20", "--test-samples=20", "--init-samples=12", "--sample-ms=40",
+    "--train-samples=40", "--valid-samples=20", "--test-samples=20", "--init-samples=12", "--sample-ms=90",
     "--cycles=3", "--seed=5", "--keep-weights-every=2", "--threads=1",
 )  # fmt: skip
 _COMMON_ANSWERS = ("-1", str(VERSION), "1", "10", "2")
+MEASURES = (  # programs that print results and write nothing, with flags
+    ("get_test_accuracy.py", ()),
+    ("get_branching_factor.py", ()),
+    ("compute_SP_AP_kernel_quality_measures.py", ("--per-class=1", "--draws=20", "--quiet")),
+)
 SIGNAL_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
 
@@ -266,18 +271,16 @@ class SmallRun:
         self.folder = self.output / f"ver_{VERSION}"
         self.model = model
         name, own = _MODELS[model]
-        self.program = f"{name}_RUN_MAIN_SIM_MNIST.py"
+        self.training_program = f"{name}_RUN_MAIN_SIM_MNIST.py"
         self.answers = (*_COMMON_ANSWERS, *own)
         self.flags = (*_SMALL, f"--networks-dir={place}/networks", f"--output-dir={self.output}", *flags)
 
     def run(self, *flags, code="", **options):
-        return self.launcher.run([self.program, *self.flags, *flags], self.answers, FREQUENT + code, **options)
+        return self.launcher.run([self.training_program, *self.flags, *flags], self.answers, FREQUENT + code, **options)
 
     def complete(self):
         """Run it uninterrupted; keep its contents in `expected`, its operations and its time."""
         listing = self.place / "operations"
-        self.run()  # what is compiled once is compiled now
-        self.clear()
         done = self.run(watch=(self.output, "Count", listing))
         assert done.returncode == 0, done.stderr
         self.operations = [tuple(line.split("\t")) for line in listing.read_text().splitlines()]
@@ -342,6 +345,30 @@ class SmallRun:
         elif done.returncode:
             self.stopped_well(done, name, seconds)
         return done
+
+    def program(self, name, *flags, answers=(str(VERSION),), **options):
+        """Run another program on this run; flags as far as it has them."""
+        folders = [f"--output-dir={self.output}"]
+        if name.startswith(("compute_branching", "report")) or "NOISE" in name:
+            folders.append(f"--networks-dir={self.place}/networks")
+        return self.launcher.run([name, *folders, *flags], answers, FREQUENT, **options)
+
+    def measure(self):
+        """Add what the programs that look at runs leave; return what they print at last, by name of program."""
+        for name in (self.noise_program, "compute_branching_factor.py"):
+            done = self.program(name, answers=self.answers_of(name))
+            assert done.returncode == 0, done.stderr
+        return {name: self.program(name, *flags, answers=self.answers_of(name)).stdout for name, flags in MEASURES}
+
+    @property
+    def noise_program(self):
+        return self.training_program.replace(".py", "_NOISE.py")
+
+    def answers_of(self, program):
+        """Answers to a program that looks at this run."""
+        if "NOISE" in program:
+            return (*_COMMON_ANSWERS, *(self.answers[-1:] if self.model == "LSM" else ()))
+        return (str(VERSION), "M") if "kernel" in program else (str(VERSION),)
 
     def record(self, code=""):
         """Run it uninterrupted; return the operations that `power_cuts` wants."""

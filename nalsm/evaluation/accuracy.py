@@ -5,7 +5,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021.
 
 import numpy as np
 
-from nalsm.errors import UserError
+from nalsm.errors import DamagedFile, UserError
 from nalsm.evaluation.trained import runner
 from nalsm.run_folder import ACCURACY_NAMES
 from nalsm.training import Result
@@ -23,6 +23,8 @@ def test_accuracy(folder):
             f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; {runner(folder)} with "
             "the same answers goes on with it"
         ) from None
+    except DamagedFile as error:
+        raise DamagedFile(f"{error}; remove it, and {runner(folder)} with the same answers makes it again") from None
     valid, test, train = (arrays[ACCURACY_NAMES[split]] for split in ("valid", "test", "train"))
     best = int(np.argmax(valid))  # the first of equals
     return Result(best + 1, float(valid[best]), float(test[best]), float(train[best])), len(valid)
