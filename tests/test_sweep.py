@@ -19,6 +19,7 @@ from nalsm.evaluation import kernel_quality_files
 from nalsm.network import Network, network_path
 from nalsm.published import ACCURACIES
 from nalsm.run_folder import ACCURACY_NAMES, RunFolder
+from nalsm.sweep import execute
 from nalsm.sweep.page import write_page
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, steps_of
@@ -248,6 +249,18 @@ def test_cells_on_a_cluster(swept, tmp_path):
     again = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2", "--only=301", "--only=102")
     assert again.returncode == 0 and "2 of 2 cells are done, 2 of them were before" in again.stdout
     assert_one_line_error(sweep(tmp_path, tmp_path / "sweep.toml", "--cluster=here"), 2, "--cluster: read 'here'")
+
+
+def test_a_cell_whose_lost_worker_still_ends_is_run_again(monkeypatch):
+    """The lock of a program that is ending refuses the cell at first; one that fails otherwise is not run again."""
+    commands = pytest.importorskip("nalsm.cluster.commands")
+    ends = {"a": [(0, "")], "b": [(1, "failed: ... another process is working in ver_1"), (0, "")], "c": [(1, "full")]}
+
+    def run_commands(_address, names, _folder, _say):
+        yield from [(name, *ends[name].pop(0)) for name in names]
+
+    monkeypatch.setattr(commands, "run_commands", run_commands)
+    assert list(execute._spread("local:2", ["b", "a", "c"], "folder")) == [("a", 0, ""), ("c", 1, "full"), ("b", 0, "")]
 
 
 def test_a_network_of_that_number_that_is_another(tmp_path):

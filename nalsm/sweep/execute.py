@@ -56,7 +56,7 @@ def run_cells_on_cluster(address, paths, cells, places):
     The workers share the folders and the checkout with this program, under the same paths. Networks are made here
     first: two cells may need the same one.
     """
-    from nalsm.cluster.commands import Command, run_commands
+    from nalsm.cluster.commands import Command
 
     outcomes, commands = [], []
     for cell in cells:
@@ -70,11 +70,29 @@ def run_cells_on_cluster(address, paths, cells, places):
             commands.append((cell, Command([*arguments, *count, *folders, "--quiet"], cwd=str(places.root))))
     cell_of = {id(command): cell for cell, command in commands}
     places.output_dir.mkdir(parents=True, exist_ok=True)
-    for command, code, output in run_commands(address, [command for _, command in commands], places.output_dir, say):
+    for command, code, output in _spread(address, [command for _, command in commands], places.output_dir):
         cell = cell_of[id(command)]
         outcomes.append(Outcome(cell, "failed", _reason(output)) if code else Outcome(cell, "made"))
         say(f"[{len(outcomes)}/{len(cells)}] {cell.title}: {'failed' if code else 'done'}")
     return outcomes
+
+
+def _spread(address, commands, folder):
+    """Run commands on the workers; yield (command, code, output) as they end.
+
+    When a worker is lost its program still takes a moment to end, and the same cell on another worker is refused
+    meanwhile: such a cell is run once more, behind all others.
+    """
+    from nalsm.cluster.commands import run_commands
+
+    refused = []
+    for command, code, output in run_commands(address, commands, folder, say):
+        if code and "another process is working" in output:
+            refused.append(command)
+        else:
+            yield command, code, output
+    if refused:
+        yield from run_commands(address, refused, folder, say)
 
 
 def _prepare(cell, places):
