@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nalsm.ahead import ahead
-from nalsm.errors import MachineError
+from nalsm.errors import DamagedFile, MachineError
 from nalsm.event_log import EventLog
 from nalsm.readout import CountBlock, Readout, count_correct
 from nalsm.run_folder import ACCURACY_NAMES, SPLITS
@@ -96,11 +96,21 @@ def _read_blocks(run, split):
     n_batches = run.settings.sizes[split] // run.settings.batch_size
     for first in range(0, n_batches, run.settings.batches_per_block):
         batches = range(first, min(first + run.settings.batches_per_block, n_batches))
-        arrays = [folder.read(folder.counts(split, batch))[0] for batch in batches]
+        arrays = [_read_counts(run, folder.counts(split, batch)) for batch in batches]
         yield CountBlock.pack(
             np.stack([a["olc_S_AGG_RES"] for a in arrays]),
             np.stack([a["scalar_labels_in_batch_arr"] for a in arrays]),
         )
+
+
+def _read_counts(run, path):
+    """Return the arrays of a count file; raises DamagedFile for other shapes than the kernels will go through."""
+    arrays, _ = run.folder.read(path)
+    counts, labels = arrays.get("olc_S_AGG_RES"), arrays.get("scalar_labels_in_batch_arr")
+    size = run.settings.batch_size
+    if np.shape(counts) != (size, run.network.n_liquid) or np.shape(labels) != (size,) or counts.dtype != np.uint16:
+        raise DamagedFile(f"{path} does not hold the counts of {size} samples and {run.network.n_liquid} neurons")
+    return arrays
 
 
 class History:

@@ -1,5 +1,6 @@
 """HDF5 files with the right checksum and the wrong contents, each made from a few bytes that choose what is wrong."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -48,7 +49,8 @@ def packed_parts():
         "crc32": np.array([nmnist_packing.zlib.crc32(recording) for recording in recordings], np.uint32),
         "events": np.concatenate(recordings),
     }
-    return arrays, {"name": "N-MNIST", "n_train": 6, "origin": {}, "events_sha256": "0" * 64}
+    digest = hashlib.sha256(arrays["events"]).hexdigest()
+    return arrays, {"name": "N-MNIST", "n_train": 6, "origin": {}, "events_sha256": digest}
 
 
 def counts_parts():

@@ -203,6 +203,33 @@ def test_networks_without_a_part_are_refused(missing, tmp_path):
         Network.load(tmp_path / "Network_1.h5")
 
 
+PACKED = {
+    "a class beyond the ten": (
+        "labels",
+        lambda labels: np.append(labels[:-1], 200).astype(np.uint8),
+        "labels up to 200",
+    ),
+    "a recording that begins before": ("offsets", lambda offsets: offsets - 1, "do not follow"),
+    "recordings in disorder": ("offsets", lambda offsets: offsets[[0, 2, 1, *range(3, 8)]], "do not follow"),
+    "an end beyond the events": ("offsets", lambda offsets: np.append(offsets[:-1], 10**9), "do not follow"),
+    "a label less": ("labels", lambda labels: labels[:-1], "wanted is"),
+    "signed labels": ("labels", lambda labels: labels.astype(np.int8), "wanted is"),
+    "events of no pixel": ("events", lambda events: events | 4095, "changed"),
+    "as it should be": ("labels", lambda labels: labels, None),
+}
+
+
+@pytest.mark.parametrize("wrong", PACKED)
+def test_packed_recordings_that_make_no_sense(wrong, tmp_path):
+    arrays, attributes = packed_parts()
+    name, change, said = PACKED[wrong]
+    arrays[name] = change(arrays[name])
+    found = READERS["packed_recordings"].feed(
+        packed_signed(hdf5(lambda file: fill(file, arrays, {}, json.dumps(attributes)))), tmp_path
+    )
+    assert said in found if said else not isinstance(found, str)
+
+
 # ---- parameters -----------------------------------------------------------------------------------
 
 ODD = (None, True, -1, 1.5, 2**64, 10**400, "20", [], {}, [[]], float("nan"), float("inf"), "x" * 10_000)

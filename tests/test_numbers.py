@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from nalsm.datasets import Dataset
 from nalsm.datasets.images import ImageSplit
 from nalsm.encoding import poisson_rasters, rates_from_images
+from nalsm.errors import DamagedFile
 from nalsm.files import read_arrays
 from nalsm.liquid import MOST_STEPS, open_liquid
 from nalsm.models import MODELS
@@ -23,6 +24,7 @@ from nalsm.network import Network, network_path
 from nalsm.questions import Question
 from nalsm.readout import Readout, sample_factors
 from nalsm.rules import APSTDP, LARGEST, STDP, WEIGHT_BOUND, AstrocyteSTDP, Static
+from nalsm.run_folder import RunFolder
 from nalsm.settings import Settings, questions_for
 from nalsm.training import TrainingRun
 
@@ -243,6 +245,19 @@ def test_the_tensorflow_engine_at_the_ends():
         assert np.all(np.isfinite(compiled.weights))
         assert np.all(np.isfinite(compiled.astrocyte))
         assert not compiled.counts[1].any()
+
+
+def test_counts_of_another_size_never_reach_the_kernels(tmp_path, monkeypatch):
+    """They go through as many neurons as the network has, whatever the file holds: a narrower one would be left."""
+    knobs = {"initial_weight": 0.7}
+    run(tmp_path, monkeypatch, "LSM", knobs)
+    folder = RunFolder(tmp_path / "train_data", 1)
+    folder.open()
+    arrays, _ = folder.read(folder.counts("train", 0))
+    folder.write(folder.counts("train", 0), {**arrays, "olc_S_AGG_RES": arrays["olc_S_AGG_RES"][:, :5]})
+    folder.accuracies.unlink()
+    with pytest.raises(DamagedFile, match="does not hold the counts of 5 samples and 27 neurons"):
+        run(tmp_path, monkeypatch, "LSM", knobs, overwrite=False)
 
 
 # ---- laws -----------------------------------------------------------------------------------------

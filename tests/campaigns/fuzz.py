@@ -5,7 +5,6 @@ the campaign with its traceback and leaves the bytes in the corpus folder.
 """
 
 import argparse
-import contextlib
 import faulthandler
 import os
 import sys
@@ -97,11 +96,10 @@ def main():
     )
     size = f"-max_len={max(4096, 2 * max(map(len, seeds)))}"
     faulthandler.enable()
-    with contextlib.suppress(SystemExit):
-        atheris.Setup(
-            [sys.argv[0], *limits, size, "-print_final_stats=1", f"-artifact_prefix={corpus}/", str(corpus)], feed
-        )
-        atheris.Fuzz()
+    atheris.Setup(
+        [sys.argv[0], *limits, size, "-print_final_stats=1", f"-artifact_prefix={corpus}/", str(corpus)], feed
+    )
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":
