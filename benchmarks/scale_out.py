@@ -10,7 +10,6 @@ document's section "Measured" as well.
 
 import argparse
 import os
-import pickle
 import platform
 import re
 import statistics
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from distributed.protocol import deserialize, serialize
 from scaling import _work
 from timing import median_seconds, seconds_of
 
@@ -46,6 +46,12 @@ SNAPSHOTS = 2000  # of 20 ms, before anything is presented
 ALL_SAMPLES = 70_000  # of a full run
 LINKS = {"1 Gbit/s": 125e6, "10 Gbit/s": 1.25e9}  # bytes/s
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def n_bytes(message):
+    """Return the size of what `serialize` made."""
+    _, frames = message
+    return sum(memoryview(frame).nbytes for frame in frames)
 
 
 class Bench:
@@ -100,19 +106,19 @@ class Bench:
         done = {}
 
         def submit():
-            done["sent"] = pickle.dumps((batch.samples(), batch.record), protocol=5)
+            done["sent"] = serialize((batch.samples(), batch.record))
 
         def compute():
-            samples, record = pickle.loads(done["sent"])
+            samples, record = deserialize(*done["sent"])
             rasters = self.presentation.rasters(samples, np.arange(len(samples)))
             done["counted"] = self.presentation.count(self.liquid, rasters, record)
 
         def write():
-            _write(folder, batch, pickle.loads(done["back"]))
+            _write(folder, batch, deserialize(*done["back"]))
 
         submitting, computing = seconds_of(submit), seconds_of(compute)
-        done["back"] = pickle.dumps(done["counted"], protocol=5)
-        return computing, submitting, seconds_of(write), len(done["sent"]), len(done["back"])
+        done["back"] = serialize(done["counted"])
+        return computing, submitting, seconds_of(write), n_bytes(done["sent"]), n_bytes(done["back"])
 
     def activity(self, samples=20):
         """Return liquid spikes, input spikes and visits to synapses per ms."""

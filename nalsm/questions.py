@@ -33,7 +33,8 @@ class Question:
 
     name : of the answer inside the package
     prompt : the text that asks; None: never asked
-    kind : int, float, bool, Path (expanded and absolute; None for an empty text), or a tuple of texts to choose from
+    kind : int, float, bool, Path (expanded and absolute; None for an empty text), str (`check` tells whether it is
+        good), or a tuple of texts to choose from
     low, high : the numbers that are accepted, ends included
     default : of a setting that is never asked
     check : called with (value, all answers so far); raises UserError for an answer that cannot work
@@ -74,6 +75,8 @@ class Question:
         """Return the value of an answer; raises UserError that says what was read and expected."""
         if self.kind is Path:
             return parse_path(text, self.title)
+        if self.kind is str:
+            return text
         bad = UserError(f"{self.title}: read {_quoted(text.strip())}, expected {self.expected}")
         if len(text) >= _LONGEST_ANSWER:  # of a longer line the rest is still to be read: it must not answer anything
             raise bad

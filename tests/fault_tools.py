@@ -186,7 +186,7 @@ def _warm(engine):
         assert record_writer
     load, loaded = DataSource.load, {}
 
-    def load_once(source, path):
+    def load_once(source, path, _quiet=True):
         key = str(path), os.stat(path).st_mtime_ns
         if key not in loaded:
             loaded[key] = load(source, path)

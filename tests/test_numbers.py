@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nalsm.datasets import Dataset
 from nalsm.datasets.images import ImageSplit
-from nalsm.encoding import poisson_rasters, rates_from_images
+from nalsm.encoding import image_scale, poisson_rasters, rates_from_images
 from nalsm.errors import DamagedFile
 from nalsm.files import read_arrays
 from nalsm.liquid import MOST_STEPS, open_liquid
@@ -131,7 +131,8 @@ def dataset(make):
     first, splits = 0, {}
     for name, n in SIZES.items():
         labels = np.arange(n, dtype=np.uint8) % 10
-        splits[name] = ImageSplit(rates_from_images(make(name, n)), labels, np.arange(first, first + n))
+        images = make(name, n)
+        splits[name] = ImageSplit(images, image_scale(images), labels, np.arange(first, first + n))
         first += n
     return Dataset("made up", 784, **splits, fingerprint=make.__name__)
 
@@ -150,7 +151,7 @@ def run(place, monkeypatch, model, knobs, make=ordinary, **changes):
     """Make a run in this process; return (Result, all arrays of its files by file)."""
     data = dataset(make)
     monkeypatch.setattr("nalsm.datasets.mnist.find", lambda folder: folder)
-    monkeypatch.setattr("nalsm.datasets.mnist.load", lambda path: data)
+    monkeypatch.setattr("nalsm.datasets.mnist.load", lambda path, _quiet=False: data)
     (place / "networks").mkdir(exist_ok=True)
     _network().save(network_path(place / "networks", 1))
     values = {

@@ -274,6 +274,18 @@ def test_a_network_of_that_number_that_is_another(tmp_path):
     assert_one_line_error(listed, 1, "1 of 1 cells failed")
 
 
+def test_a_file_whose_data_are_not_there(tmp_path):
+    """It is left out with a line, and the page says so; without `only_with_data` its cells fail."""
+    text = SMALL.replace('dataset = "MNIST"', 'dataset = "N-MNIST"')
+    path = file_of(tmp_path, "only_with_data = true\n" + text)
+    flags = (f"--data-dir={tmp_path}", "--list", f"--results={tmp_path}/page.md")
+    done = sweep(tmp_path, path, *flags)
+    assert done.returncode == 0 and f"{path} is left out: N-MNIST: neither" in done.stdout
+    assert "- Two small models (`sweep.toml`): its recordings are not there" in (tmp_path / "page.md").read_text()
+    failed = sweep(tmp_path, file_of(tmp_path, text), f"--data-dir={tmp_path}", "--only=301")
+    assert_one_line_error(failed, 1, "1 of 1 cells failed")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_stopped_and_gone_on_with(swept, tmp_path, number):
     """The program at work ends with the sweep; the same command brings the cells to the same contents."""

@@ -9,6 +9,7 @@ from nalsm.cluster import check_address
 from nalsm.errors import MachineError, NalsmError, UserError
 from nalsm.programs import run_program
 from nalsm.progress import say
+from nalsm.questions import PathType
 from nalsm.settings import DEFAULT_FOLDERS
 from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
@@ -18,23 +19,21 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @click.command(name="sweep")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE.toml...")
+@click.argument("files", nargs=-1, type=PathType(), metavar="FILE.toml...")
 @click.option("--networks", type=click.IntRange(1, 99), help="Networks for each run, instead of what the file says.")
 @click.option("--only", type=int, multiple=True, metavar="VERSION", help="Run this cell only; may be given again.")
 @click.option("--as-script", is_flag=True, help="Print the commands, a line for a shell each, and run nothing.")
 @click.option("--list", "only_list", is_flag=True, help="Say where each cell stands, and run nothing.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), help="Write what came out to this page (Markdown) at the end."
-)
+@click.option("--results", type=PathType(), help="Write what came out to this page (Markdown) at the end.")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
     help="Spread the cells over the workers of a Dask cluster: tcp://HOST:PORT, "
     "or local:N for N processes on this machine.",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data sets (datasets/).")
-@click.option("--networks-dir", type=click.Path(path_type=Path), help="Folder of the networks (networks/).")
-@click.option("--output-dir", type=click.Path(path_type=Path), help="Folder of the version folders (train_data/).")
+@click.option("--data-dir", type=PathType(), help="Folder of the data sets (datasets/).")
+@click.option("--networks-dir", type=PathType(), help="Folder of the networks (networks/).")
+@click.option("--output-dir", type=PathType(), help="Folder of the version folders (train_data/).")
 @click.option("--quiet", is_flag=True, help="Print what begins, fails and came out only.")
 def main(files, networks, only, as_script, only_list, results, cluster, quiet, **folders):
     """Run the cells of sweeps: each a training run in its own version folder, and the measures on it.
@@ -44,7 +43,7 @@ def main(files, networks, only, as_script, only_list, results, cluster, quiet, *
     """
     check_address(cluster)
     places = _places(folders)
-    sweeps = _sweeps(files, networks, places)
+    sweeps, left_out = _sweeps(files, networks, places)
     cells = _chosen([cell for sweep in sweeps for cell in sweep.cells], only)
     if as_script:
         _print_script(cells, places)
@@ -53,40 +52,37 @@ def main(files, networks, only, as_script, only_list, results, cluster, quiet, *
     if only_list:
         outcomes = _list(cells, places)
     elif cluster:
-        paths = {cell.version: sweep.path.absolute() for sweep in sweeps for cell in sweep.cells}
+        paths = {cell.version: sweep.path for sweep in sweeps for cell in sweep.cells}
         outcomes = run_cells_on_cluster(cluster, paths, cells, places)
     else:
         outcomes = run_cells(cells, places, quiet)
     for line in summary(outcomes):
         say(line)
     if page:
-        _write_page(sweeps, places, page)
+        _write_page(sweeps, left_out, places, page)
     failed = sum(outcome.state == "failed" for outcome in outcomes)
     if failed:
         raise MachineError(f"{failed} of {len(cells)} cells failed, see above; the same command goes on with them")
 
 
 def _sweeps(files, networks, places):
-    """Return the Sweeps of the files, but for those whose data are not there and need not be."""
+    """Return the Sweeps of the files, and apart those whose data are not there and need not be."""
     if not files:
         raise UserError("FILE.toml: name the file of a sweep, such as sweeps/paper_mnist.toml")
     sweeps = [read_sweep(path, networks) for path in files]
     require_no_conflicts(sweeps)
-    return [sweep for sweep in sweeps if not sweep.only_with_data or _has_data(sweep, places)]
+    left_out = [sweep for sweep in sweeps if sweep.only_with_data and not _has_data(sweep, places)]
+    return [sweep for sweep in sweeps if sweep not in left_out], left_out
 
 
 def _page_path(results):
-    path = results and results.expanduser().absolute()
-    if path and not path.parent.is_dir():
-        raise UserError(f"--results: there is no folder {path.parent} to write the page into")
-    return path
+    if results and not results.parent.is_dir():
+        raise UserError(f"--results: there is no folder {results.parent} to write the page into")
+    return results
 
 
 def _places(folders):
-    chosen = {
-        name: folder.expanduser().absolute() if folder else _CHECKOUT / DEFAULT_FOLDERS[name]
-        for name, folder in folders.items()
-    }
+    chosen = {name: folder or _CHECKOUT / DEFAULT_FOLDERS[name] for name, folder in folders.items()}
     if not (_CHECKOUT / "runners").is_dir():
         raise UserError(f"the programs of a sweep are not there ({_CHECKOUT / 'runners'}); start it from a checkout")
     return Places(_CHECKOUT, **chosen)
@@ -136,10 +132,10 @@ def _list(cells, places):
     return outcomes
 
 
-def _write_page(sweeps, places, path):
+def _write_page(sweeps, left_out, places, path):
     from nalsm.sweep.page import write_page
 
-    missing = write_page(sweeps, places, path)
+    missing = write_page(sweeps, places, path, left_out)
     say(f"results: {path}" + (f" ({len(missing)} cells are not finished)" if missing else ""))
 
 

@@ -13,8 +13,11 @@ from nalsm.sweep.plan import knob_texts
 _STAGES = ("initialisation", "counting", "readout")
 
 
-def write_page(sweeps, places, path):
-    """Write the page of what the sweeps have found so far, its pictures beside it; return the cells still missing."""
+def write_page(sweeps, places, path, left_out=()):
+    """Write the page of what the sweeps have found so far, its pictures beside it; return the cells still missing.
+
+    left_out : Sweeps whose data are not there; the page says so
+    """
     path = Path(path)
     cells = [cell for sweep in sweeps for cell in sweep.cells]
     found = {cell.version: find(cell, places) for cell in cells}
@@ -22,7 +25,7 @@ def write_page(sweeps, places, path):
     missing = [cell for cell in cells if found[cell.version] is None]
     sections = [
         _head(sweeps, cells, missing), _accuracies(groups), _measures(groups), *_curves(groups, path),
-        *_sizes(groups, path), _runs(cells, found), _machines(found), _missing(missing),
+        *_sizes(groups, path), _runs(cells, found), _machines(found), _missing(missing, left_out),
     ]  # fmt: skip
     write_text(path, "\n".join(line for section in sections if section for line in [*section, ""]).rstrip() + "\n")
     return missing
@@ -232,11 +235,13 @@ def _machines(found):
     return ["## Machines and versions", "", *lines]
 
 
-def _missing(missing):
-    if not missing:
+def _missing(missing, left_out):
+    if not missing and not left_out:
         return []
     by_setting = {}
     for cell in missing:
         title = f"{cell.setting}, {cell.network.n_liquid} neurons"
         by_setting.setdefault(title, []).append(f"{cell.network.number} (version {cell.version})")
-    return ["## Not finished", "", *(f"- {title}: network {', '.join(which)}" for title, which in by_setting.items())]
+    lines = [f"- {title}: network {', '.join(which)}" for title, which in by_setting.items()]
+    lines += [f"- {sweep.title} (`{sweep.path.name}`): its recordings are not there" for sweep in left_out]
+    return ["## Not finished", "", *lines]
