@@ -284,7 +284,7 @@ class RunFolder:
     def require_space(self, n_bytes):
         """Raise UserError unless the disk has room for so much, with what the folder holds already."""
         folder = next(p for p in (self.path, *self.path.parents) if p.exists())
-        free = shutil.disk_usage(folder).free + sum(p.stat().st_size for p in self.path.glob(self.large_files))
+        free = shutil.disk_usage(folder).free + sum(map(_size, self.path.glob(self.large_files)))
         if free < n_bytes:
             raise UserError(
                 f"VERSION: {folder} has {free / 1e6:.0f} MB left, the run needs about {n_bytes / 1e6:.0f} MB; "
@@ -321,6 +321,14 @@ class RunFolder:
         """Remove temporary files of a process that was killed."""
         for path in self.path.glob(f".*{TEMPORARY_SUFFIX}"):
             path.unlink(missing_ok=True)
+
+
+def _size(path):
+    """Return the bytes of a file, 0 where it is gone: another process may be at work in the folder."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _which(path):

@@ -10,6 +10,9 @@ import subprocess
 import pytest
 from fault_tools import SmallRun, assert_one_line
 
+from nalsm.errors import UserError
+from nalsm.run_folder import RunFolder
+
 # Every kind of file, in the order of writing: where a disk gets full.
 FILES = (
     "VER_7_params.json", "VER_7_params.txt", "INITIALISATION_CHECKPOINT.wdata", "W_INI.wdata",
@@ -125,6 +128,16 @@ def test_room_is_asked_for_what_is_still_missing(small_run):
         done = small_run.run(code=code + f"shutil.disk_usage = lambda path: usage(10**9, 10**9, {free})\n")
         assert done.returncode == code_expected, done
     small_run.finish()
+
+
+def test_a_file_that_goes_while_room_is_asked_for(tmp_path):
+    """Another process at work in the folder renames its files; a name that leads nowhere is such a moment, kept."""
+    folder = RunFolder(tmp_path, 7)
+    folder.path.mkdir()
+    (folder.path / ".W_INI.wdata.part").symlink_to("gone")
+    folder.require_space(1)
+    with pytest.raises(UserError, match="the run needs about"):
+        folder.require_space(1e18)
 
 
 # ---- real disks -----------------------------------------------------------------------------------
