@@ -64,3 +64,14 @@ def test_the_lock_is_complete():
 def test_what_is_installed_is_allowed(requirement):
     if requirement.marker is None or requirement.marker.evaluate():
         assert requirement.specifier.contains(version(requirement.name), prereleases=True)
+
+
+def test_the_tests_that_docs_name_are_there():
+    """docs/reliability.md puts a test beside each promise."""
+    told = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", told))
+    assert len(named) > 100
+    assert named <= set(re.findall(r"^def (test_\w+)", code, re.MULTILINE))
+    campaigns = set(re.findall(r"`(\w+\.py)`", told))
+    assert campaigns <= {path.name for path in (ROOT / "tests" / "campaigns").iterdir()}
