@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(path for folder in ("nalsm", "runners", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-UNPICKLER = ROOT / "nalsm" / "datasets" / "fashion_mnist.py"
+UNPICKLER = ROOT / "nalsm" / "datasets" / "plain_pickle.py"
 
 FORBIDDEN_MODULES = {"marshal", "shelve", "joblib", "dill", "cloudpickle", "yaml", "torch", "jsonpickle", "code",
                      "xmlrpc", "telnetlib", "ftplib", "pty"}  # fmt: skip

@@ -1,23 +1,19 @@
 """Fashion-MNIST, from its four original files or from the reference implementation's pickle.
 
-Data: H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747. Nothing read here can run code: the pickle goes
-through a reader that knows arrays, numbers, text and their containers, and builds them itself. Nor can it
-take much more memory than the file: what it claims and repeats is counted first.
+Data: H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747. Nothing read here can run code (`nalsm.datasets.plain_pickle`),
+and what files claim of their sizes is compared with them before memory is taken.
 """
 
 import gzip
 import math
-import os
-import pickle
-import pickletools
-import re
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets import Dataset
+from nalsm.datasets import Dataset, plain_pickle
 from nalsm.datasets.images import image_dataset
+from nalsm.datasets.plain_pickle import Array, Budget, Forbidden, TooMuch
 from nalsm.errors import DamagedFile, UserError
 
 NAME = "Fashion-MNIST"
@@ -28,7 +24,6 @@ SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 REFERENCE_FILE = "fmnist.ds"
 
 _MOST_MEMBERS = 16  # of a container of arrays in the pickle; longer ones are arrays themselves
-_MOST_TUPLES = 10_000  # in the pickle: each inside another takes a piece of the machine's stack
 _IDX_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
               "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")  # fmt: skip
 _HOW = "apt-get install dataset-fashion-mnist, or put its four original .gz files into {folder}"
@@ -135,10 +130,10 @@ def read_reference_pickle(path, sizes=SIZES):
     sizes : numbers of training and test images that must be there
     Returns uint8 [n, 28, 28] and uint8 [n]; raises DamagedFile, and FileNotFoundError.
     """
-    budget = _Budget(2 * sum(sizes) * (SIDE**2 + 1))
+    budget = Budget(2 * sum(sizes) * (SIDE**2 + 1))
     try:
         found = dict(_arrays_in(_unpickle(path), "", path, budget))
-    except _TooMuch as error:
+    except TooMuch as error:
         raise DamagedFile(f"{NAME}: {path} cannot be read: {error}") from None
     chosen = []
     for n in sizes:
@@ -167,28 +162,12 @@ def _as_bytes(array, where):
     return values
 
 
-class _TooMuch(ValueError):
-    pass
-
-
-class _Budget:
-    """How much more may be made of a file's contents than they are, counted down."""
-
-    def __init__(self, left):
-        self.left = left
-
-    def take(self, n):
-        self.left -= n
-        if self.left < 0:
-            raise _TooMuch("it says the same again and again, to more than a data set")
-
-
 def _arrays_in(value, place, path, budget, depth=0):
     """Yield (where it lies, array) for every array in nested containers, three deep at most.
 
     budget : of the numbers that lists in lists may be made of
     """
-    if isinstance(value, _Array):
+    if isinstance(value, Array):
         yield place, value.array()
     elif isinstance(value, dict | list | tuple) and len(value) <= _MOST_MEMBERS:  # a container of arrays
         members = value.items() if isinstance(value, dict) else enumerate(value)
@@ -196,7 +175,7 @@ def _arrays_in(value, place, path, budget, depth=0):
             yield from _arrays_in(member, f"{place}[{_shown(key)}]", path, budget, depth + 1)
     elif isinstance(value, list | tuple) and _begins_with_numbers(value):  # an array as lists in lists
         budget.take(_n_numbers(value))
-        rows = [item.array() if isinstance(item, _Array) else item for item in value]
+        rows = [item.array() if isinstance(item, Array) else item for item in value]
         try:
             yield place, np.array(rows, np.float64)
         except (ValueError, TypeError, OverflowError):
@@ -216,24 +195,21 @@ def _n_numbers(value):
     while isinstance(value, list | tuple) and value:
         size *= len(value)
         value = value[0]
-    return size * (value.array().size if isinstance(value, _Array) else 1)
+    return size * (value.array().size if isinstance(value, Array) else 1)
 
 
 def _begins_with_numbers(value):
     for _ in range(3):
         value = value[0] if isinstance(value, list | tuple) and value else value
-    return isinstance(value, int | float | _Array)
+    return isinstance(value, int | float | Array)
 
 
 def _unpickle(path):
     try:
-        with open(path, "rb") as file:
-            _check_instructions(file)
-            file.seek(0)
-            return _DataUnpickler(file).load()
+        return plain_pickle.read(path)
     except OSError:
         raise
-    except _Forbidden as error:
+    except Forbidden as error:
         raise DamagedFile(
             f"{NAME}: {path} is not used: it asks for {error}, which is not data (nothing of it was run); "
             f"{_HOW.format(folder=Path(path).parent / 'fashion-mnist')}"
@@ -241,124 +217,3 @@ def _unpickle(path):
     except Exception as error:  # a damaged pickle may fail in any way
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedFile(f"{NAME}: {path} is damaged and cannot be read ({text[:200]})") from None
-
-
-class _Forbidden(Exception):
-    pass
-
-
-def _check_instructions(file):
-    """Raise ValueError for instructions that cost Python's reader memory or stack far beyond the file's size."""
-    n_tuples = 0
-    for number, (instruction, argument, _) in enumerate(pickletools.genops(file)):
-        if instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > number + 1:
-            raise ValueError(f"it keeps something as number {argument}")  # all numbers up to it would be made room for
-        if instruction.name == "FRAME" and argument > os.fstat(file.fileno()).st_size:
-            raise ValueError(f"it says that {argument} bytes follow")
-        n_tuples += instruction.name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
-        if n_tuples > _MOST_TUPLES:
-            raise ValueError(f"it has more than {_MOST_TUPLES} tuples")
-
-
-class _DataUnpickler(pickle.Unpickler):
-    """Knows the few names that NumPy's arrays are pickled with; each stands for a stand-in of ours.
-
-    NumPy's own functions never see the contents: they trust sizes and types they are given.
-    """
-
-    def __init__(self, file):
-        super().__init__(file, encoding="latin1")
-        self._stand_ins = _stand_ins(_Budget(2 * os.fstat(file.fileno()).st_size))
-
-    def find_class(self, module, name):
-        try:
-            return self._stand_ins[module.replace("numpy._core", "numpy.core"), name]
-        except KeyError:
-            raise _Forbidden(f"{module}.{name}"[:100].encode("unicode_escape").decode()) from None
-
-
-class _Type:
-    """Stands for numpy.dtype: numbers of 1 to 8 bytes only."""
-
-    def __init__(self, text, *_):
-        if not re.fullmatch(r"[<>=|]?(b1|[iu][1248]|f[248])", text):
-            raise ValueError(f"no numbers: type {text!r}")
-        self.dtype = np.dtype(text)
-
-    def __setstate__(self, state):  # version, byte order, ...
-        self.dtype = self.dtype.newbyteorder({"<": "<", ">": ">", "|": "|", "=": "="}[state[1]])
-
-
-class _Array:
-    """Stands for numpy.ndarray; `budget` counts the text that is turned into bytes."""
-
-    budget = _Budget(0)
-    values = np.zeros(0)  # a pickle can make one without calling __init__
-
-    def __init__(self, *_):  # the size an array is started with does not matter: its state brings all
-        pass
-
-    def __setstate__(self, state):
-        *_, shape, kind, column_order, data = state
-        self._set(data, kind, shape, "F" if column_order else "C")
-
-    def _set(self, data, kind, shape, order):
-        data = _as_data(data, self.budget)
-        if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) * kind.dtype.itemsize != len(data):
-            raise ValueError("an array's size is not that of its data")
-        self.values = np.frombuffer(data, kind.dtype).reshape(shape, order=order)
-
-    def array(self):
-        return self.values
-
-
-def _as_data(data, budget):
-    """Return the bytes that hold an array's values; old protocols have them as text."""
-    if isinstance(data, str):
-        budget.take(len(data))
-        return data.encode("latin1")
-    if not isinstance(data, bytes | bytearray):  # bytes(n) would make n zeros
-        raise TypeError("an array without data")
-    return data
-
-
-class _Function:
-    """A function that the pickle may call, but not change: a pickle can give anything a state."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call):
-        self._call = call
-
-    def __call__(self, *arguments):
-        return self._call(*arguments)
-
-    def __setstate__(self, state):
-        raise TypeError("a state for a function")
-
-
-def _stand_ins(budget):
-    """Return what each name stands for while one file is read."""
-    array_class = type("_Array", (_Array,), {"budget": budget})
-
-    def array_from_buffer(data, kind, shape, order, *_):
-        array = array_class()
-        array._set(data, kind, shape, {"C": "C", "F": "F"}[order])
-        return array
-
-    def number(kind, data):
-        return np.frombuffer(_as_data(data, budget), kind.dtype, count=1)[0].item()
-
-    def latin1_bytes(text, encoding):  # how bytes are written by old protocols
-        if encoding != "latin1" or not isinstance(text, str):
-            raise ValueError(f"text in {encoding!r}"[:100])
-        return _as_data(text, budget)
-
-    return {
-        ("numpy", "ndarray"): array_class,
-        ("numpy", "dtype"): _Type,
-        ("numpy.core.multiarray", "_reconstruct"): array_class,
-        ("numpy.core.multiarray", "scalar"): _Function(number),
-        ("numpy.core.numeric", "_frombuffer"): _Function(array_from_buffer),
-        ("_codecs", "encode"): _Function(latin1_bytes),
-    }
