@@ -19,6 +19,7 @@ from nalsm.settings import HIGHEST_NUMBER, Settings, chosen_folder, folder_quest
 
 _MOST_NEURONS = 125_000
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SECONDS_TO_TRY_AGAIN = 0.05
 
 
 def train(model, dataset, root):
@@ -177,15 +178,31 @@ class _Stopped(BaseException):
         self.number = number
 
 
-def run_program(program):
-    """Run a click command and exit: 0, 2 for the user's mistakes, 1 for the machine's, 128 + signal."""
+def _stop_on_signals():
+    """Let every stopping signal raise _Stopped in the program, wherever it is."""
 
     def stop(number, _frame):
         raise _Stopped(number)
 
+    def overlooked(unraisable):
+        """Raise _Stopped again in a moment: it came up in a callback of compiled code, which cannot pass it on."""
+        if not isinstance(unraisable.exc_value, _Stopped):
+            sys.__unraisablehook__(unraisable)
+            return
+        number = unraisable.exc_value.number
+        signal.signal(signal.SIGALRM, lambda *_: stop(number, None))
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_TRY_AGAIN)
+
     for number in _STOPPING:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
             signal.signal(number, stop)
+    sys.unraisablehook = overlooked
+
+
+def run_program(program):
+    """Run a click command and exit: 0, 2 for the user's mistakes, 1 for the machine's, 128 + signal."""
+
+    _stop_on_signals()
     for stream in (sys.stdin, sys.stdout):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # any bytes may come as an answer
@@ -211,7 +228,7 @@ def run_program(program):
 
 
 def _end(message, code):
-    for number in _STOPPING:
+    for number in (*_STOPPING, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)  # it is ending already
     try:
         if sys.stdout.isatty():

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -317,3 +318,20 @@ def test_folders_of_the_checkout_are_the_default(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "copy" / "train_data" / "ver_3" / "FILE_L_VAL_ACC_L.files").is_file()
     assert "seed" not in done.stdout  # --quiet: dialogue and result only
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_that_compiled_code_overlooks(number):
+    """It comes while compiled code calls back into Python, which cannot pass an exception on: it stops all the same."""
+    code = f"""
+import ctypes, os, time, click
+from nalsm.programs import run_program
+callback = ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), {int(number)}))
+@click.command()
+def program():
+    callback()
+    time.sleep(60)
+run_program(program)
+"""
+    done = run([sys.executable, "-c", code], "", cwd=ROOT)
+    assert_one_line_error(done, 128 + number, f"stopped by {number.name}")
