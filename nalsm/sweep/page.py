@@ -167,7 +167,7 @@ def _sizes(groups, path):
         yield [
             f"## {title}: size of the liquid", "", *_table(headings, rows), "",
             f"![Accuracy and seconds of {title} over the number of neurons]({picture})", "",
-            "Seconds of each stage and peak memory: means over the networks.",
+            "Seconds of each stage and peak memory: means over the networks, also of runs that shared the machine.",
         ]  # fmt: skip
 
 
