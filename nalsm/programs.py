@@ -201,7 +201,6 @@ def _stop_on_signals():
 
 def run_program(program):
     """Run a click command and exit: 0, 2 for the user's mistakes, 1 for the machine's, 128 + signal."""
-
     _stop_on_signals()
     for stream in (sys.stdin, sys.stdout):
         if stream is not None:

@@ -241,6 +241,7 @@ def test_cells_on_a_cluster(swept, tmp_path):
     done = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2")
     assert_one_line_error(done, 1, "1 of 5 cells failed")
     assert "4 of 5 cells are done, 0 of them were before" in done.stdout
+    assert "GPU?" not in done.stdout  # no training program was started here: what it asks stays with the workers
     assert (
         "failed: version 201, NALSM on MNIST, ASTRO_W_SCALING 0.03, network 11: training ended with 2: " in done.stdout
     )

@@ -10,7 +10,7 @@ from nalsm.errors import MachineError, NalsmError, UserError
 from nalsm.programs import run_program
 from nalsm.progress import say
 from nalsm.questions import PathType
-from nalsm.settings import DEFAULT_FOLDERS
+from nalsm.settings import chosen_folder
 from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, steps_of
@@ -82,10 +82,9 @@ def _page_path(results):
 
 
 def _places(folders):
-    chosen = {name: folder or _CHECKOUT / DEFAULT_FOLDERS[name] for name, folder in folders.items()}
     if not (_CHECKOUT / "runners").is_dir():
         raise UserError(f"the programs of a sweep are not there ({_CHECKOUT / 'runners'}); start it from a checkout")
-    return Places(_CHECKOUT, **chosen)
+    return Places(_CHECKOUT, **{name: chosen_folder(folders, name, _CHECKOUT) for name in folders})
 
 
 def _chosen(cells, only):

@@ -48,6 +48,12 @@ def _table(headings, rows):
     return [_line(headings), _line("---" for _ in headings), *map(_line, rows)]
 
 
+def _section(title, headings, rows, *more):
+    """Return the lines of a section with a table and what follows it; none where the table would be empty."""
+    below = [line for text in more for line in ("", text)]
+    return [f"## {title}", "", *_table(headings, rows), *below] if rows else []
+
+
 def _line(cells):
     return "| " + " | ".join(map(str, cells)) + " |"
 
@@ -79,15 +85,13 @@ def _accuracies(groups):
         apart = f"{(mean(group.accuracies) - published.mean) / published.deviation:+.1f}" if published else "-"
         each = ", ".join(f"{value:.2f}" for value in group.accuracies)
         rows.append((*_setting(group), _networks(group), *_statistics(group.accuracies), each, published or "-", apart))
-    if not rows:
-        return []
     headings = (*_SETTING, "networks", "mean", "s.d.", "each network", "published", "difference in published s.d.")
-    return [
-        "## Accuracy", "", *_table(headings, rows), "",
+    return _section(
+        "Accuracy", headings, rows,
         "s.d.: over networks, with n - 1. The difference is that of the means, divided by the published standard "
         "deviation, which is one over networks too. (reduced): fewer samples, snapshots or cycles than the published "
         "runs had.",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _measures(groups):
@@ -104,18 +108,16 @@ def _measures(groups):
                 published_ap or "-",
             )
         )  # fmt: skip
-    if not rows:
-        return []
     headings = (
         *_SETTING, "networks", "branching factor", "s.d.", "published",
         "networks", "SP", "s.d.", "published", "AP", "s.d.", "published",
     )  # fmt: skip
-    return [
-        "## Branching factor and kernel quality", "", *_table(headings, rows), "",
+    return _section(
+        "Branching factor and kernel quality", headings, rows,
         "Branching factor: mean over the recorded samples of a run, then over networks; below 1 activity dies out, "
         "above 1 it grows. SP and AP: mean rank over 1,000 draws of 1,000 samples each, of the test counts and of the "
         "noisy test counts. Formulas and programs: [evaluating.md](evaluating.md).",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 # ---- curves --------------------------------------------------------------------------------------
@@ -143,10 +145,10 @@ def _curves(groups, path):
         ]
         picture = _save(pictures.knob_curve(knob.prompt, values, members), path, f"{title} {knob.prompt}")
         headings = (knob.prompt, "networks", "accuracy", "s.d.", "branching factor", "s.d.")
-        yield [
-            f"## {title}: {knob.prompt}", "", *_table(headings, rows), "",
+        yield _section(
+            f"{title}: {knob.prompt}", headings, rows,
             f"![Accuracy and branching factor of {title} over {knob.prompt}]({picture})",
-        ]  # fmt: skip
+        )  # fmt: skip
 
 
 def _sizes(groups, path):
@@ -164,11 +166,11 @@ def _sizes(groups, path):
             "neurons", "grid", "knobs", "batch", "networks", "accuracy", "s.d.", "published", *_STAGES, "GB",
         )  # fmt: skip
         picture = _save(pictures.size_curve(members), path, f"{title} sizes")
-        yield [
-            f"## {title}: size of the liquid", "", *_table(headings, rows), "",
-            f"![Accuracy and seconds of {title} over the number of neurons]({picture})", "",
+        yield _section(
+            f"{title}: size of the liquid", headings, rows,
+            f"![Accuracy and seconds of {title} over the number of neurons]({picture})",
             "Seconds of each stage and peak memory: means over the networks, also of runs that shared the machine.",
-        ]  # fmt: skip
+        )  # fmt: skip
 
 
 def _save(figure, path, name):
@@ -206,16 +208,14 @@ def _runs(cells, found):
                 f"{100 * status.accuracies['valid']:.2f}", status.best_cycle, *_seconds([finding]), _memory([finding]),
             )
         )  # fmt: skip
-    if not rows:
-        return []
     headings = (
         "version", "data", "model", "knobs", "network (SHA-256)", "seed", "test", "validation", "cycle", *_STAGES, "GB",
     )  # fmt: skip
-    return [
-        "## Every run", "", *_table(headings, rows), "",
+    return _section(
+        "Every run", headings, rows,
         "Seconds are wall-clock times, also of runs that shared the machine with other programs: for speeds that were "
         "measured with care see [performance.md](performance.md).",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _machines(found):
