@@ -139,6 +139,7 @@ def test_ctrl_c_while_python_loads(small_run, tmp_path):
     launcher = ColdLauncher(tmp_path)
     code = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal, also where the tests run behind one
 class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == "nalsm.programs":
