@@ -5,7 +5,6 @@ meanwhile. `--only WORD` runs the rows whose name holds the word.
 """
 
 import argparse
-import os
 import platform
 import sys
 import tempfile
@@ -19,15 +18,18 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from timing import median_seconds  # noqa: E402
+from timing import median_seconds
 
-from nalsm.datasets import DATA_SOURCES  # noqa: E402
-from nalsm.liquid import open_liquid  # noqa: E402
-from nalsm.models import MODELS  # noqa: E402
-from nalsm.network import Network  # noqa: E402
-from nalsm.readout import CountBlock, Readout, count_correct  # noqa: E402
-from nalsm.readout_training import CountBlocks  # noqa: E402
-from nalsm.training import peak_memory_bytes  # noqa: E402
+from nalsm.datasets import DATA_SOURCES
+from nalsm.liquid import open_liquid
+from nalsm.models import MODELS
+from nalsm.network import Network
+from nalsm.readout import CountBlock, Readout, count_correct
+from nalsm.runs.readout_training import CountBlocks
+from nalsm.support.resources import (
+    cores,
+    peak_memory_bytes,
+)
 
 SEED = 7
 STEPS = 250
@@ -48,7 +50,7 @@ class Bench:
         source = DATA_SOURCES["MNIST"]
         self.dataset = source.load(source.find(ROOT / "datasets"))
         self.network = Network.generate((10, 10, 10), 784, SEED)
-        self.cores = len(os.sched_getaffinity(0))
+        self.cores = cores()
 
     def network_generation(self):
         for size, wanted in ((10, ""), (20, "10"), (30, "60")):

@@ -11,6 +11,7 @@ from timing import in_fresh_process, median_seconds, seconds_of
 
 from nalsm.liquid import ENGINES, open_liquid
 from nalsm.rules import AstrocyteSTDP
+from nalsm.support.resources import cores
 
 BATCH = 50
 STEPS = 250
@@ -26,14 +27,14 @@ def competitor_rows(network, train, seed):
     rasters = train.presentation(np.arange(BATCH), STEPS, seed)
     case = network, weights, rasters
     few = network, weights, rasters[:, :FEW_STEPS]
-    cores = len(os.sched_getaffinity(0))
-    on_cores = f"{cores} core{'s' * (cores > 1)}"
+    n_cores = cores()
+    on_cores = f"{n_cores} core{'s' * (n_cores > 1)}"
 
-    yield from _against_event_engine(f"op-by-op TensorFlow, {on_cores}", _op_by_op(*few, True), few, cores)
+    yield from _against_event_engine(f"op-by-op TensorFlow, {on_cores}", _op_by_op(*few, True), few, n_cores)
     what = f"op-by-op TensorFlow, neurons first, {on_cores}"
-    yield from _against_event_engine(what, _op_by_op(*few, False), few, cores)
+    yield from _against_event_engine(what, _op_by_op(*few, False), few, n_cores)
     if "tensorflow" in ENGINES:
-        yield from _against_event_engine(f"engine tensorflow, {on_cores}", _engine(*case, "tensorflow"), case, cores)
+        yield from _against_event_engine(f"engine tensorflow, {on_cores}", _engine(*case, "tensorflow"), case, n_cores)
     missing = in_fresh_process(why_no_brian2)
     if missing:
         yield f"NALSM presentation: Brian2 is left out, as it {missing}; pip install '.[benchmark]'", None, "", ""
@@ -75,7 +76,7 @@ def _op_by_op(network, weights, rasters, samples_first):
 
 
 def _op_by_op_here(network, weights, rasters, samples_first):
-    from nalsm.tensorflow_setup import quiet_stderr
+    from nalsm.liquid.tensorflow_setup import quiet_stderr
 
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from op_by_op_tensorflow import present

@@ -10,7 +10,7 @@ The steps and their order are those of Ivanov and Michmizos (NeurIPS 2021); lear
 
 import numpy as np
 
-from nalsm.tensorflow_setup import quiet_stderr
+from nalsm.liquid.tensorflow_setup import quiet_stderr
 
 with quiet_stderr():
     import tensorflow as tf

@@ -9,7 +9,6 @@ document's section "Measured" as well.
 """
 
 import argparse
-import os
 import platform
 import re
 import statistics
@@ -30,14 +29,15 @@ from timing import median_seconds, seconds_of
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from nalsm.cluster.connection import _local_cluster, connected  # noqa: E402
-from nalsm.cluster.tasks import results  # noqa: E402
-from nalsm.counting import Batch, Presentation, _write, count_spikes  # noqa: E402
-from nalsm.datasets import DATA_SOURCES, NETWORK_INPUTS  # noqa: E402
-from nalsm.liquid import open_liquid  # noqa: E402
-from nalsm.models import MODELS  # noqa: E402
-from nalsm.network import Network  # noqa: E402
-from nalsm.run_folder import RunFolder  # noqa: E402
+from nalsm.cluster.connection import _local_cluster, connected
+from nalsm.cluster.tasks import results
+from nalsm.datasets import DATA_SOURCES, NETWORK_INPUTS
+from nalsm.liquid import open_liquid
+from nalsm.models import MODELS
+from nalsm.network import Network
+from nalsm.runs.counting import Batch, Presentation, _write, count_spikes
+from nalsm.runs.folder import RunFolder
+from nalsm.support.resources import cores
 
 SEED, STEPS = 7, 250
 SIZES = (((10, 10, 10), 250, 0.015), ((20, 20, 20), 50, 0.0075))  # grid, BATCH_SIZE, ASTRO_W_SCALING
@@ -258,7 +258,7 @@ def main():
     arguments = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "dask", "distributed"))
     lines = [
-        f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python "
+        f"{platform.processor() or platform.machine()}, {cores()} cores, Python "
         f"{platform.python_version()}, {packages}, {time.strftime('%Y-%m-%d')}; NALSM on MNIST, presentations of "
         f"{STEPS} ms, medians of {arguments.repetitions} repetitions and {arguments.batches} batches.", "",
     ]  # fmt: skip

@@ -9,7 +9,6 @@ Takes a few minutes; nothing else should run meanwhile.
 """
 
 import argparse
-import os
 import platform
 import sys
 import time
@@ -24,12 +23,15 @@ from timing import in_fresh_process, median_seconds
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from nalsm.datasets import DATA_SOURCES  # noqa: E402
-from nalsm.encoding import poisson_rasters  # noqa: E402
-from nalsm.liquid import open_liquid  # noqa: E402
-from nalsm.network import Network  # noqa: E402
-from nalsm.rules import AstrocyteSTDP  # noqa: E402
-from nalsm.training import peak_memory_bytes  # noqa: E402
+from nalsm.datasets import DATA_SOURCES
+from nalsm.encoding import poisson_rasters
+from nalsm.liquid import open_liquid
+from nalsm.network import Network
+from nalsm.rules import AstrocyteSTDP
+from nalsm.support.resources import (
+    cores,
+    peak_memory_bytes,
+)
 
 SEED = 7
 SIZES = (
@@ -107,10 +109,9 @@ def _rasters(train, factor):
 
 
 def _present(network, rasters, weights, rule):
-    cores = len(os.sched_getaffinity(0))
     one, every = (
         median_seconds(partial(open_liquid(network, "event", threads).present, rasters, weights, rule), 3)
-        for threads in (1, cores)
+        for threads in (1, cores())
     )
     recorded = open_liquid(network, "event").present(rasters[:COUNTED_SAMPLES], weights, rule, record=True).spikes
     micros = 1e6 / SAMPLES / SAMPLE_MS
@@ -247,7 +248,7 @@ def main():
     arguments = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba"))
     print(
-        f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores, "
+        f"{platform.processor() or platform.machine()}, {cores()} cores, "
         f"Python {platform.python_version()}, {packages}, {time.strftime('%Y-%m-%d')}; {SETTLING:,} snapshots of "
         f"{SNAPSHOT_MS} ms before {TIMED:,} timed ones; {SAMPLES} samples of {SAMPLE_MS} ms presented\n",
         flush=True,

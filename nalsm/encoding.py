@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from nalsm.random_streams import stream
+from nalsm.support.random_streams import stream
 
 SENSOR_SIZE = 34  # pixels along each side of the N-MNIST sensor's field
 N_EVENT_INPUTS = 2 * SENSOR_SIZE**2  # one for each polarity and pixel

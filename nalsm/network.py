@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.errors import UserError
-from nalsm.files import content_checksum, read_arrays, write_arrays
-from nalsm.random_streams import SEED_LIMIT, stream
+from nalsm.storage.files import content_checksum, read_arrays, write_arrays
+from nalsm.support.errors import UserError
+from nalsm.support.random_streams import SEED_LIMIT, stream
 
 CONNECTION_LENGTH = 3.0  # lambda, in grid units
 CONNECTION_SCALE = {("E", "E"): 0.2, ("E", "I"): 0.1, ("I", "E"): 0.3, ("I", "I"): 0.05}  # C, pre -> post

@@ -2,7 +2,7 @@
 
 from checkout import ROOT
 
-from nalsm.programs import train
+from nalsm.programs.train import train
 
 if __name__ == "__main__":  # not in the worker processes of --cluster local:N
     train("LSM", "N-MNIST", ROOT)

@@ -2,6 +2,6 @@
 
 from checkout import ROOT
 
-from nalsm.evaluation.programs import kernel_quality
+from nalsm.programs.measures import kernel_quality
 
 kernel_quality(ROOT)

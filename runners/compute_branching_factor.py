@@ -2,6 +2,6 @@
 
 from checkout import ROOT
 
-from nalsm.evaluation.programs import compute_branching_factors
+from nalsm.programs.measures import compute_branching_factors
 
 compute_branching_factors(ROOT)

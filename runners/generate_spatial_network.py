@@ -2,6 +2,6 @@
 
 from checkout import ROOT
 
-from nalsm.programs import generate_network
+from nalsm.programs.network import generate_network
 
 generate_network(ROOT)

@@ -2,6 +2,6 @@
 
 from checkout import ROOT
 
-from nalsm.evaluation.programs import show_branching_factors
+from nalsm.programs.measures import show_branching_factors
 
 show_branching_factors(ROOT)

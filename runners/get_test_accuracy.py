@@ -2,6 +2,6 @@
 
 from checkout import ROOT
 
-from nalsm.evaluation.programs import show_test_accuracy
+from nalsm.programs.measures import show_test_accuracy
 
 show_test_accuracy(ROOT)

@@ -2,6 +2,6 @@
 
 from checkout import ROOT
 
-from nalsm.programs import report
+from nalsm.programs.report import report
 
 report(ROOT)

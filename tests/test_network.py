@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from nalsm.errors import DamagedFile, UserError
-from nalsm.files import write_arrays
 from nalsm.network import Network, log_path, network_path
+from nalsm.storage.files import write_arrays
+from nalsm.support.errors import DamagedFile, UserError
 
 SCALE = {("E", "E"): 0.2, ("E", "I"): 0.1, ("I", "E"): 0.3, ("I", "I"): 0.05}
 

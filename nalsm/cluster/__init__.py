@@ -10,7 +10,7 @@ Nothing of Dask is imported here: an address is checked while the questions are 
 import importlib.util
 import re
 
-from nalsm.errors import UserError
+from nalsm.support.errors import UserError
 
 EXPECTED = "tcp://HOST:PORT or tls://HOST:PORT of a Dask scheduler, or local:N for N worker processes on this machine"
 _REMOTE = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})", re.ASCII)

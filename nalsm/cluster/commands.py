@@ -18,7 +18,7 @@ from distributed import get_worker
 
 from nalsm.cluster.connection import connected, or_lost
 from nalsm.cluster.tasks import results
-from nalsm.errors import UserError
+from nalsm.support.errors import UserError
 
 TAIL = 10_000  # bytes of output that come back
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")

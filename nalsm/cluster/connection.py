@@ -6,7 +6,6 @@ otherwise: what the user has to know is said in the one line a program ends with
 
 import contextlib
 import logging
-import os
 import signal
 import tempfile
 import warnings
@@ -17,7 +16,8 @@ import dask
 from distributed import Client, LocalCluster
 
 from nalsm.cluster import local_workers
-from nalsm.errors import MachineError
+from nalsm.support.errors import MachineError
+from nalsm.support.resources import cores
 
 SECONDS_TO_ANSWER = 10  # for a scheduler
 SECONDS_FOR_WORKERS = 60  # until the first one is there, and without any in between
@@ -129,4 +129,4 @@ def _local_cluster(number):
 
 def threads_of_local(number):
     """Return how many threads each of `number` local workers has, so that all cores have work."""
-    return max(1, len(os.sched_getaffinity(0)) // number)
+    return max(1, cores() // number)

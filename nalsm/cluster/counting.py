@@ -5,7 +5,6 @@ fetches once and keeps with the opened liquid; Dask makes it again where it is l
 samples as images or events; the worker draws the rasters itself, and counts come back.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from uuid import uuid4
@@ -17,9 +16,10 @@ from nalsm.cluster import local_workers
 from nalsm.cluster.connection import connected, or_lost, threads_of_local
 from nalsm.cluster.same_bits import fingerprint, require_same, require_same_workers
 from nalsm.cluster.tasks import results
-from nalsm.counting import Presentation
-from nalsm.gpu import choose_device
+from nalsm.liquid.devices import choose_device
 from nalsm.network import Network
+from nalsm.runs.counting import Presentation
+from nalsm.support.resources import cores
 
 BATCHES_IN_FLIGHT = 2  # for each thread of a worker: one at work, one waiting
 
@@ -35,7 +35,7 @@ def count_on_cluster(address, run, presentation, batches):
     """Yield (batch, Counted) of every batch, as they come; raises MachineError as `nalsm.cluster.tasks.results`.
 
     run : has settings (gpu, threads), network, liquid and say; presentation : Presentation of all batches
-    batches : of `nalsm.counting.Batch`
+    batches : of `nalsm.runs.counting.Batch`
     """
     number = local_workers(address)
     threads = run.settings.threads or (threads_of_local(number) if number else 0)
@@ -75,7 +75,7 @@ class Counter:
 
         worker = get_worker()
         require_same(self.wanted, fingerprint(), worker.address)
-        share = max(1, len(os.sched_getaffinity(0)) // worker.state.nthreads)
+        share = max(1, cores() // worker.state.nthreads)
         choose_device(self.gpu, say=lambda _text: None)
         return open_liquid(self.network, self.engine, self.threads or share)
 

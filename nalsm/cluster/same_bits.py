@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nalsm import __version__
-from nalsm.errors import MachineError
+from nalsm.support.errors import MachineError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

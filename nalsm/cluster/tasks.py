@@ -10,7 +10,7 @@ from distributed import KilledWorker
 
 from nalsm.cluster.connection import SECONDS_FOR_WORKERS, or_lost
 from nalsm.cluster.same_bits import require_same_workers
-from nalsm.errors import MachineError, NalsmError
+from nalsm.support.errors import MachineError, NalsmError
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at the workers there are
 SECONDS_TO_TAKE = 30.0  # a result from its worker, before looking whether there still is one

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from nalsm.questions import PathType
-from nalsm.random_streams import SEED_LIMIT
+from nalsm.console.questions import PathType
+from nalsm.support.random_streams import SEED_LIMIT
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _DATA_DIR = _CHECKOUT / "datasets" if (_CHECKOUT / "pyproject.toml").is_file() else Path("datasets")
@@ -44,7 +44,7 @@ def pack_nmnist(data_dir, overwrite):
     The programs pack recordings themselves when they need them. Real recordings come before simulated ones.
     """
     from nalsm.datasets import nmnist
-    from nalsm.datasets.nmnist_packing import PackedRecordings
+    from nalsm.datasets.packing import PackedRecordings
 
     path = nmnist.find_folder(data_dir) if overwrite else nmnist.find(data_dir)
     is_packed = path.is_file()
@@ -84,6 +84,6 @@ def simulate_nmnist(data_dir, count, out, seed, packed_only, overwrite):
 
 
 if __name__ == "__main__":
-    from nalsm.programs import run_program
+    from nalsm.console.program import run_program
 
     run_program(commands)

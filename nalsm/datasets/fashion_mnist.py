@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets import Dataset, plain_pickle
+from nalsm.datasets import plain_pickle
+from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.images import image_dataset
 from nalsm.datasets.plain_pickle import Array, Budget, Forbidden, TooMuch
-from nalsm.errors import DamagedFile, UserError
+from nalsm.support.errors import DamagedFile, UserError
 
 NAME = "Fashion-MNIST"
 SIZES = (60_000, 10_000)  # training and test images

@@ -5,9 +5,9 @@ import zipfile
 
 import numpy as np
 
-from nalsm.datasets import Dataset
+from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.images import image_dataset
-from nalsm.errors import DamagedFile, UserError
+from nalsm.support.errors import DamagedFile, UserError
 
 _SHAPES = {"x_train": (60_000, 28, 28), "y_train": (60_000,), "x_test": (10_000, 28, 28), "y_test": (10_000,)}
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets import Dataset
-from nalsm.datasets.nmnist_packing import (
+from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.packing import (
     HeldRecordings,
     PackedRecordings,
     Source,
@@ -29,8 +29,8 @@ from nalsm.datasets.nmnist_packing import (
     pack,
 )
 from nalsm.encoding import N_EVENT_INPUTS
-from nalsm.errors import DamagedFile, MachineError, UserError
-from nalsm.random_streams import stream
+from nalsm.support.errors import DamagedFile, MachineError, UserError
+from nalsm.support.random_streams import stream
 
 NAME, SIMULATED_NAME = "N-MNIST", "simulated N-MNIST"
 PACKED, PACKED_SIMULATED = "nmnist.events.h5", "nmnist-simulated.events.h5"

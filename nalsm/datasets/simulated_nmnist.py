@@ -20,14 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.compiling import compiled
+from nalsm.console.progress import progress
 from nalsm.datasets import nmnist
-from nalsm.datasets.nmnist_packing import Source, decode_events, encode_events, pack
+from nalsm.datasets.packing import Source, decode_events, encode_events, pack
 from nalsm.encoding import SENSOR_SIZE
-from nalsm.errors import UserError
-from nalsm.files import write_text
-from nalsm.progress import progress
-from nalsm.random_streams import stream
+from nalsm.storage.files import write_text
+from nalsm.support.compiling import compiled
+from nalsm.support.errors import UserError
+from nalsm.support.random_streams import stream
+from nalsm.support.resources import cores
 
 _PADDING = SENSOR_SIZE  # dark pixels around the image, more than it is ever moved
 _TYPICAL_EVENTS = 4_500  # of a recording, for the space they need
@@ -203,7 +204,7 @@ def simulate_folder(source, folder, overwrite=False):
         (folder / name).mkdir(exist_ok=True)
     done = len(source.labels) - len(todo)
     meter = progress(len(source.labels), "simulating", "recordings", done=done)
-    with meter as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with meter as bar, ThreadPoolExecutor(cores()) as pool:
         for some in np.split(todo, range(_AT_A_TIME, len(todo), _AT_A_TIME)):
             list(pool.map(lambda place: _write(source, place, folder), some.tolist()))
             bar.update(len(some))

@@ -5,10 +5,10 @@ Source: Ivanov and Michmizos, NeurIPS 2021.
 
 import numpy as np
 
-from nalsm.errors import DamagedFile, UserError
-from nalsm.evaluation.trained import runner
-from nalsm.run_folder import ACCURACY_NAMES
-from nalsm.training import Result
+from nalsm.runs.folder import ACCURACY_NAMES
+from nalsm.runs.readout_training import Result
+from nalsm.runs.record import runner
+from nalsm.support.errors import DamagedFile, UserError
 
 
 def test_accuracy(folder):

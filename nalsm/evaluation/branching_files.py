@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.errors import UserError
 from nalsm.evaluation.branching import mean_of_known, neuron_branching_factors, sample_means
 from nalsm.network import Network, network_path
-from nalsm.run_folder import SPLITS
+from nalsm.runs.folder import SPLITS
+from nalsm.support.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RecordedBatch:
 
 def recorded_batches(folder):
     """Return the RecordedBatches that an open run has, or will have; raises UserError where those are none."""
-    from nalsm.training import recorded_samples
+    from nalsm.runs.training import recorded_samples
 
     identity = folder.identity
     batches = [

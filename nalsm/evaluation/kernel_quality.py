@@ -15,13 +15,13 @@ Where one is so near that float32 might see it on the other side, matrix_rank it
 Source: Ivanov and Michmizos, NeurIPS 2021; R. Legenstein and W. Maass, Neural Networks 20:323, 2007.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from nalsm.errors import UserError
-from nalsm.random_streams import stream
+from nalsm.support.errors import UserError
+from nalsm.support.random_streams import stream
+from nalsm.support.resources import cores
 
 N_CLASSES = 10
 _EPS = float(np.finfo(np.float32).eps)
@@ -65,7 +65,7 @@ def ranks(counts, labels, per_class=100, draws=1000, seed=0, workers=None, updat
 
     found = np.zeros(draws, np.int64)
     # one thread for each operation: quicker for matrices of this size, and the same bits on any number of cores
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or cores()) as pool:
         try:
             for number, value in enumerate(pool.map(rank_of_draw, range(draws))):
                 found[number] = value

@@ -1,9 +1,9 @@
 """What kernel quality is computed from, and the file KERNEL_QUALITY_<v>.evaldata that keeps the ranks."""
 
-from nalsm.errors import DamagedFile, UserError
-from nalsm.evaluation.noise_run import open_noise
-from nalsm.evaluation.trained import counts_of, runner
-from nalsm.run_folder import identity_hash
+from nalsm.runs.folder import identity_hash
+from nalsm.runs.noise_folder import open_noise
+from nalsm.runs.record import counts_of, runner
+from nalsm.support.errors import DamagedFile, UserError
 
 
 def test_counts(folder):

@@ -22,9 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from nalsm.compiling import compiled
 from nalsm.liquid import neuron
 from nalsm.rules import TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND, astrocyte_step, calcium_gates, calcium_leak
+from nalsm.support.compiling import compiled
 
 f32 = np.float32
 ZERO, ONE = f32(0.0), f32(1.0)

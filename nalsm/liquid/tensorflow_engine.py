@@ -3,15 +3,15 @@
 The program is in `tensorflow_program`; here are the padded rows it wants, and memory.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from nalsm.gpu import gpu_is_visible
-from nalsm.liquid import Liquid, LiquidState, stretches
 from nalsm.liquid import tensorflow_program as program
-from nalsm.tensorflow_setup import run_compiled
+from nalsm.liquid.devices import gpu_is_visible
+from nalsm.liquid.interface import Liquid, LiquidState, stretches
+from nalsm.liquid.tensorflow_setup import run_compiled
+from nalsm.support.resources import cores
 
 f32 = np.float32
 SAMPLES_AT_A_TIME = 250  # of an initialisation, in one call
@@ -26,7 +26,7 @@ class TensorFlowLiquid(Liquid):
 
     def __init__(self, network, threads=None):
         super().__init__(network)
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or cores()
         self._on_gpu = gpu_is_visible()
         degree = np.bincount(network.post, minlength=network.n_liquid)
         longest = -(-max(degree.max(initial=0), 1) // program.FOLD) * program.FOLD

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nalsm.liquid import neuron
+from nalsm.liquid.tensorflow_setup import tensorflow
 from nalsm.rules import (
     APSTDP,
     TRACE_DECAY,
@@ -25,7 +26,6 @@ from nalsm.rules import (
     calcium_gates,
     calcium_leak,
 )
-from nalsm.tensorflow_setup import tensorflow
 
 tf = tensorflow()
 f32 = np.float32

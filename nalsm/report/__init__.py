@@ -6,7 +6,7 @@ A page is one file: pictures are inside, nothing is loaded from anywhere, no scr
 import base64
 import io
 
-from nalsm.files import replacing, write_text
+from nalsm.storage.files import replacing, write_text
 
 _PNG = {"format": "png", "metadata": {"Software": None}}
 

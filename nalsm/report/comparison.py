@@ -1,6 +1,6 @@
 """Several runs side by side: the pictures and the table of main facts."""
 
-from nalsm.published import SOURCE
+from nalsm.evaluation.paper import SOURCE
 from nalsm.report import pictures
 from nalsm.report.run_data import Missing
 from nalsm.report.sections import Section

@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from nalsm.errors import DamagedFile, NalsmError
+from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, is_reduced
 from nalsm.network import Network, network_path
-from nalsm.published import ACCURACIES, BRANCHING_FACTORS, is_reduced
-from nalsm.run_folder import ACCURACY_NAMES, RunFolder
-from nalsm.runs import read_status
+from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs.listing import read_status
+from nalsm.support.errors import DamagedFile, NalsmError
 
 N_CLASSES = 10
 FASHION_CLASSES = (
@@ -34,7 +34,7 @@ def _is_whole(identity):
 
 
 class RunData:
-    """The run in a version folder; `status` is its `nalsm.runs.RunStatus`."""
+    """The run in a version folder; `status` is its `nalsm.runs.listing.RunStatus`."""
 
     def __init__(self, output_dir, version, networks_dir):
         self.folder = RunFolder(output_dir, version)

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from nalsm.evaluation.paper import SOURCE, TRAINING_SAMPLES
 from nalsm.models import MODELS
-from nalsm.published import SOURCE, TRAINING_SAMPLES
 from nalsm.readout import sample_factors
 from nalsm.report import pictures
 from nalsm.report.run_data import Missing

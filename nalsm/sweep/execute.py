@@ -4,8 +4,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from nalsm.errors import NalsmError
-from nalsm.progress import say
+from nalsm.console.progress import say
+from nalsm.support.errors import NalsmError
 from nalsm.sweep.steps import steps_of
 
 _SECONDS_TO_STOP = 15.0  # a training writes a checkpoint before it ends

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from nalsm.published import ACCURACIES, BRANCHING_FACTORS, KERNEL_QUALITIES, is_reduced
-from nalsm.runs import RunStatus, read_status
+from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, KERNEL_QUALITIES, is_reduced
+from nalsm.runs.listing import RunStatus, read_status
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.steps import branching_factor_of, kernel_quality_of, trained_folder
 

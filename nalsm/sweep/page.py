@@ -3,9 +3,9 @@
 from pathlib import Path
 from statistics import mean
 
-from nalsm.files import replacing, write_text
+from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
-from nalsm.published import SOURCE
+from nalsm.storage.files import replacing, write_text
 from nalsm.sweep import pictures
 from nalsm.sweep.findings import find, groups_of, mean_and_deviation
 from nalsm.sweep.plan import knob_texts

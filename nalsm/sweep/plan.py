@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nalsm.datasets import DATA_SOURCES
-from nalsm.errors import UserError
 from nalsm.models import MODELS
-from nalsm.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
+from nalsm.runs.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
+from nalsm.support.errors import UserError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nalsm.datasets import NETWORK_INPUTS
-from nalsm.errors import DamagedFile, NalsmError, UserError
-from nalsm.evaluation.trained import is_on, program_name
 from nalsm.network import Network, network_path
-from nalsm.run_folder import RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.record import is_on, program_name
+from nalsm.support.errors import DamagedFile, NalsmError, UserError
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def kernel_quality_of(cell, places):
 
 
 def _noise_is_there(cell, places):
-    from nalsm.evaluation.noise_run import open_noise
+    from nalsm.runs.noise_folder import open_noise
 
     folder = trained_folder(cell, places)
     noisy = folder and open_noise(folder)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tools"), str(Path(__file__).resolve().parents[2])]
 
 TARGETS = ("network_files", "count_files", "parameters", "recordings", "packed_recordings", "idx", "pickles", "npz")
 FORGED = ("network_files", "count_files", "packed_recordings")
@@ -75,8 +75,8 @@ def main():
 
     with atheris.instrument_imports(include=["nalsm", "pickle", "pickletools", "zipfile", "gzip", "click"]):
         import nalsm.datasets.fashion_mnist
-        import nalsm.evaluation.noise_settings
-        import nalsm.plain_hdf5  # noqa: F401
+        import nalsm.programs.noise_questions
+        import nalsm.storage.plain_hdf5  # noqa: F401
 
         if wanted.target == "questions":
             feed, seeds = questions_target()

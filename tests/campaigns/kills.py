@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from fault_tools import ENGINES, MODELS, SIGNAL_CODES, ColdLauncher, Launcher, SmallRun, instants
 

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from campaigns.same_bits import FREQUENT, PROGRAMS, RECORD, digests
-from conftest import ROOT, RUNNERS, changed, command, environment, place_with_networks
+from small_runs import ROOT, RUNNERS, changed, command, environment, place_with_networks
 
-from nalsm.files import read_arrays
-from nalsm.run_folder import RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.storage.files import read_arrays
 
 SIZES = ("--train-samples=40", "--valid-samples=10", "--test-samples=10", "--init-samples=300", "--sample-ms=60",
          "--cycles=10", "--seed=5")  # fmt: skip
@@ -241,7 +241,7 @@ def runs_in_this_process(place, n, engine="event"):
 
     memory : MB, resident; files : open; threads
     """
-    from test_training import complete
+    from whole_runs import complete
 
     from nalsm.models import MODELS
 

@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from fault_tools import ENGINES, MODELS, Launcher, SmallRun
 from power_cuts import states_of

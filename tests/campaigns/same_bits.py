@@ -17,11 +17,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from conftest import changed, command, environment, folder_contents
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from small_runs import changed, command, environment, folder_contents
 
-from nalsm.files import read_arrays
 from nalsm.network import Network, network_path
+from nalsm.storage.files import read_arrays
 
 PROGRAMS = {
     "NALSM": ("NALSM_RUN_MAIN_SIM_MNIST.py", ("--astro-w-scaling=0.015",)),
@@ -39,13 +39,14 @@ POINTS = ("INITIALISATION_CHECKPOINT.wdata", "*.datasagg", "READOUT_CHECKPOINT.e
 
 # Which samples are recorded goes by batches; here by samples, so that they can be compared.
 RECORD = """
-import nalsm.training
-nalsm.training.recorded_samples = lambda batch, size: [k for k in range(size) if (batch * size + k) % 50 == 7]
+import nalsm.runs.training
+nalsm.runs.training.recorded_samples = lambda batch, size: [k for k in range(size) if (batch * size + k) % 50 == 7]
 """
 FREQUENT = """
-import nalsm.readout_training
-nalsm.training.SECONDS_BETWEEN_CHECKPOINTS = nalsm.readout_training.SECONDS_BETWEEN_CHECKPOINTS = 0
-nalsm.training.SNAPSHOTS_AT_A_TIME = 100
+import nalsm.runs.readout_training
+from nalsm.support.tuning import TUNING
+TUNING.seconds_between_checkpoints = 0
+TUNING.snapshots_at_a_time = 100
 """
 
 

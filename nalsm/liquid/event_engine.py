@@ -1,0 +1,139 @@
+"""The event-driven engine: samples in threads, each on its own copy of the weights it can change.
+
+The loops are in `event_kernels`; here are the order of synapses they want, and memory.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from nalsm.liquid import event_kernels as kernels
+from nalsm.liquid.interface import Liquid, LiquidState, stretches
+from nalsm.rules import STDP, AstrocyteSTDP, Static
+from nalsm.support.resources import cores
+
+f32 = np.float32
+_NO_RECORDING = kernels.Recording(np.empty((0, 0), np.uint8), np.empty(0, f32))
+_STRETCH = 8  # samples a thread takes at a time, at most: enough to hide the cost of a call
+_STRETCHES = 8  # for each thread, at least, where there are samples enough: few are left to wait for at the end
+
+
+class EventDrivenLiquid(Liquid):
+    """A liquid on the CPU. See `nalsm.liquid` for the interface."""
+
+    engine = "event"
+
+    def __init__(self, network, threads=None):
+        super().__init__(network)
+        self.threads = threads or cores()
+        # The kernels keep weights in the order of (pre, post): all of the liquid, then all of the inputs.
+        self._order = np.lexsort((network.post, network.pre))
+        self._split = int(np.count_nonzero(~network.is_input))
+        (pre, input_pre), (post, input_post) = (
+            np.split(values[self._order], [self._split]) for values in (network.pre, network.post)
+        )
+        n_liquid = network.n_liquid
+        self._wiring = kernels.Wiring(
+            _projection(pre, post, n_liquid, n_liquid),
+            _projection(input_pre - n_liquid, input_post, network.n_inputs, n_liquid),
+            network.n_exc,
+        )
+
+    def initialise(self, rasters, state, rule, record=False):
+        """Run samples one after another; see `Liquid.initialise`."""
+        rasters, run, places = self._prepare(rasters, state.weights, rule, record)
+        self._check_state(state)
+        numbers = rule_numbers(rule)
+        traces = np.split(np.array(state.traces, f32), [self.network.n_liquid])
+        liquid, inputs = (
+            kernels.Source(weights, trace, np.zeros_like(trace))
+            for weights, trace in zip(self._kernel_order(state.weights), traces, strict=True)
+        )
+        calcium = np.array(state.calcium, f32)
+        for part in stretches(len(rasters), places, len(rasters)):
+            recording = self._recording(run, places, part.start, rasters)
+            kernels.initialise_samples(
+                self._wiring, liquid, inputs, rasters[part], calcium, numbers, run.counts[part], recording
+            )
+            if part.start in places:
+                run.weights[places[part.start]] = self._network_order(liquid.weights, inputs.weights)
+        weights = self._network_order(liquid.weights, inputs.weights)
+        return LiquidState(weights, np.concatenate([liquid.trace, inputs.trace]), calcium), run
+
+    def present(self, rasters, weights, rule, record=False):
+        """Run each sample on its own copy of the weights; see `Liquid.present`."""
+        rasters, run, places = self._prepare(rasters, weights, rule, record)
+        numbers = rule_numbers(rule)
+        liquid_weights, input_weights = self._kernel_order(weights)
+
+        def work(part):
+            if part.start not in places:
+                kernels.present_samples(
+                    self._wiring, liquid_weights, input_weights, rasters[part], numbers, run.counts[part], _NO_RECORDING
+                )
+                return
+            sample = part.start
+            recording = self._recording(run, places, sample, rasters)
+            liquid, own_inputs, active = kernels.present_sample(
+                self._wiring, liquid_weights, input_weights, rasters[sample], numbers, run.counts[sample], recording
+            )
+            inputs = input_weights.copy()
+            kernels.scatter_rows(self._wiring.inputs, active, own_inputs, inputs)
+            run.weights[places[sample]] = self._network_order(liquid, inputs)
+
+        longest = min(_STRETCH, max(1, len(rasters) // (_STRETCHES * self.threads)))
+        with ThreadPoolExecutor(self.threads) as pool:
+            tasks = [pool.submit(work, part) for part in stretches(len(rasters), places, longest)]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:  # Ctrl-C as well: do not wait for what has not begun
+                pool.shutdown(cancel_futures=True)
+                raise
+        return run
+
+    def _recording(self, run, places, sample, rasters):
+        """Return where the kernels record this sample, its input spikes already in place."""
+        if sample not in places:
+            return _NO_RECORDING
+        place = places[sample]
+        spikes = run.spikes[place].view(np.uint8)  # [T, N]
+        start, neurons = kernels.schedule_input_spikes(rasters[sample])
+        times = np.repeat(np.arange(len(spikes)), np.diff(start))
+        spikes[times, self.network.n_liquid + neurons] = 1
+        return kernels.Recording(spikes, _NO_RECORDING.astrocyte if run.astrocyte is None else run.astrocyte[place])
+
+    def _kernel_order(self, weights):
+        """Return copies of the weights of liquid and inputs in the kernels' order."""
+        ordered = np.asarray(weights, f32)[self._order]
+        return ordered[: self._split].copy(), ordered[self._split :].copy()
+
+    def _network_order(self, liquid_weights, input_weights):
+        weights = np.empty(self.network.n_synapses, f32)
+        weights[self._order] = np.concatenate([liquid_weights, input_weights])
+        return weights
+
+
+def _projection(pre, post, n_pre, n_post):
+    place = np.lexsort((pre, post))
+    arrays = (
+        np.concatenate([[0], np.cumsum(np.bincount(pre, minlength=n_pre))]),
+        post,
+        np.concatenate([[0], np.cumsum(np.bincount(post, minlength=n_post))]),
+        place,
+        pre[place],
+    )
+    return kernels.Projection(*(array.astype(np.uint32) for array in arrays))
+
+
+def rule_numbers(rule):
+    """Return the rule as the kernels read it."""
+    zero, one = f32(0), f32(1)
+    if isinstance(rule, Static):
+        return kernels.RuleNumbers(kernels.STATIC, zero, zero, one, zero, zero)
+    rate = f32(rule.learning_rate)
+    if isinstance(rule, STDP):
+        return kernels.RuleNumbers(kernels.PAIRED, rate, zero, f32(rule.decay), zero, zero)
+    if isinstance(rule, AstrocyteSTDP):
+        return kernels.RuleNumbers(kernels.ASTROCYTE, rate, f32(rule.astrocyte_weight), f32(rule.decay), zero, zero)
+    return kernels.RuleNumbers(kernels.GATED, rate, zero, one, f32(rule.threshold_hz), f32(rule.range_hz))

@@ -1,0 +1,28 @@
+"""The training programs: questions, one run, the result in a line."""
+
+from nalsm.console.program import run_program
+from nalsm.console.progress import say
+from nalsm.console.questions import command
+from nalsm.runs.settings import Settings, questions_for
+
+
+def train(model, dataset, root):
+    """Run a training program to its end and exit; `root` is the checkout's folder."""
+
+    def run(answers):
+        settings = Settings.from_answers(model, dataset, root, answers)
+        from nalsm.runs.training import TrainingRun
+        from nalsm.support.resources import peak_memory_bytes
+
+        run = TrainingRun(settings)
+        result = run.run()
+        say(
+            f"test accuracy {100 * result.test:.2f} % at cycle {result.cycle}, the best in validation "
+            f"({100 * result.valid:.2f} %; training {100 * result.train:.2f} %)"
+        )
+        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.folder.seconds().items())
+        say(f"{stages}; peak memory {peak_memory_bytes() / 1e9:.2f} GB")
+        say(f"results: {run.folder.path}")
+
+    text = f"Train {model} on {dataset}: initialise the liquid, count its spikes, train the readout."
+    run_program(command("train", text, questions_for(model, dataset, root), run))

@@ -1,0 +1,176 @@
+"""The readout's loops, for Numba. `nalsm.readout` says what they compute.
+
+Nearly all the work is in two products of a batch's counts ([B, R], small integers) with ten rows: the
+classes' weights, or the gradient's. Both loops are written out class by class, for two and for four
+samples at a time: sums then stay in registers, counts are converted where they are used, and every
+value that is loaded is used several times.
+
+Sums may be reordered by the compiler (once, when it vectorises them), never by the number of threads:
+one thread goes through a batch, so the same build gives the same bits.
+"""
+
+import math
+
+import numpy as np
+
+from nalsm.support.compiling import compiled
+
+f32 = np.float32
+
+N_CLASSES = 10
+WEIGHT_PENALTY = f32(5e-10)
+LEARNING_RATE = f32(0.1)
+RHO = f32(0.95)
+EPSILON = f32(1e-8)
+
+# softmax(+1 for the class, -1 for the others): the probabilities that training aims at
+_SUM = math.exp(1.0) + (N_CLASSES - 1) * math.exp(-1.0)
+WANTED_CLASS = f32(math.exp(1.0) / _SUM)
+WANTED_OTHER = f32(math.exp(-1.0) / _SUM)
+
+_REORDERED = {"reassoc", "contract", "nsz"}
+
+
+@compiled(fastmath=_REORDERED)
+def weighted_sums(counts, weights, out):
+    """out [B, 10] = counts [B, R] x weights [10, R]."""
+    n_samples = counts.shape[0]
+    for sample in range(0, n_samples, 2):
+        other = min(sample + 1, n_samples - 1)
+        row, other_row = counts[sample], counts[other]
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = a9 = f32(0)
+        b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = b8 = b9 = f32(0)
+        for r in range(weights.shape[1]):
+            x, y = f32(row[r]), f32(other_row[r])
+            a0, b0 = a0 + x * weights[0, r], b0 + y * weights[0, r]
+            a1, b1 = a1 + x * weights[1, r], b1 + y * weights[1, r]
+            a2, b2 = a2 + x * weights[2, r], b2 + y * weights[2, r]
+            a3, b3 = a3 + x * weights[3, r], b3 + y * weights[3, r]
+            a4, b4 = a4 + x * weights[4, r], b4 + y * weights[4, r]
+            a5, b5 = a5 + x * weights[5, r], b5 + y * weights[5, r]
+            a6, b6 = a6 + x * weights[6, r], b6 + y * weights[6, r]
+            a7, b7 = a7 + x * weights[7, r], b7 + y * weights[7, r]
+            a8, b8 = a8 + x * weights[8, r], b8 + y * weights[8, r]
+            a9, b9 = a9 + x * weights[9, r], b9 + y * weights[9, r]
+        for k, a in enumerate((a0, a1, a2, a3, a4, a5, a6, a7, a8, a9)):
+            out[sample, k] = a
+        for k, b in enumerate((b0, b1, b2, b3, b4, b5, b6, b7, b8, b9)):
+            out[other, k] = b
+
+
+@compiled(fastmath={"contract"})
+def add_outer_products(counts, errors, out):
+    """out [10, R] += errors [B + 3, 10] x counts [B, R]; the last three rows of errors are zero."""
+    last = counts.shape[0] - 1
+    for s in range(0, last + 1, 4):
+        row0, row1 = counts[s], counts[min(s + 1, last)]
+        row2, row3 = counts[min(s + 2, last)], counts[min(s + 3, last)]
+        e0 = of_four_samples(errors, s, 0)
+        e1 = of_four_samples(errors, s, 1)
+        e2 = of_four_samples(errors, s, 2)
+        e3 = of_four_samples(errors, s, 3)
+        e4 = of_four_samples(errors, s, 4)
+        e5 = of_four_samples(errors, s, 5)
+        e6 = of_four_samples(errors, s, 6)
+        e7 = of_four_samples(errors, s, 7)
+        e8 = of_four_samples(errors, s, 8)
+        e9 = of_four_samples(errors, s, 9)
+        for r in range(out.shape[1]):
+            w, x, y, z = f32(row0[r]), f32(row1[r]), f32(row2[r]), f32(row3[r])
+            out[0, r] += e0[0] * w + e0[1] * x + e0[2] * y + e0[3] * z
+            out[1, r] += e1[0] * w + e1[1] * x + e1[2] * y + e1[3] * z
+            out[2, r] += e2[0] * w + e2[1] * x + e2[2] * y + e2[3] * z
+            out[3, r] += e3[0] * w + e3[1] * x + e3[2] * y + e3[3] * z
+            out[4, r] += e4[0] * w + e4[1] * x + e4[2] * y + e4[3] * z
+            out[5, r] += e5[0] * w + e5[1] * x + e5[2] * y + e5[3] * z
+            out[6, r] += e6[0] * w + e6[1] * x + e6[2] * y + e6[3] * z
+            out[7, r] += e7[0] * w + e7[1] * x + e7[2] * y + e7[3] * z
+            out[8, r] += e8[0] * w + e8[1] * x + e8[2] * y + e8[3] * z
+            out[9, r] += e9[0] * w + e9[1] * x + e9[2] * y + e9[3] * z
+
+
+@compiled
+def of_four_samples(errors, sample, k):
+    return errors[sample, k], errors[sample + 1, k], errors[sample + 2, k], errors[sample + 3, k]
+
+
+@compiled
+def errors_and_loss(sums, factors, labels, biases, errors):
+    """Fill errors [B + 3, 10] with d loss / d logits from sums [B, 10]; return the mean cross-entropy."""
+    n_samples = len(labels)
+    loss = 0.0
+    share = f32(1) / f32(n_samples)
+    logits = np.empty(N_CLASSES, f32)
+    for b in range(n_samples):
+        largest = f32(-np.inf)
+        for k in range(N_CLASSES):
+            logits[k] = sums[b, k] * factors[b] + biases[k]
+            largest = max(largest, logits[k])
+        total = f32(0)
+        for k in range(N_CLASSES):
+            errors[b, k] = math.exp(logits[k] - largest)
+            total += errors[b, k]
+        log_total = largest + math.log(total)
+        for k in range(N_CLASSES):
+            wanted = WANTED_CLASS if k == labels[b] else WANTED_OTHER
+            errors[b, k] = (errors[b, k] / total - wanted) * share
+            loss += wanted * (log_total - logits[k])
+    return loss / n_samples
+
+
+@compiled(fastmath={"contract"})
+def adadelta(values, squares, steps, gradients, penalty):
+    """Move values ([n], like all others) by one step of Adadelta; penalty * values joins the gradient."""
+    one = f32(1)
+    for i in range(len(values)):
+        gradient = gradients[i] + penalty * values[i]
+        squares[i] = RHO * squares[i] + (one - RHO) * gradient * gradient
+        change = math.sqrt(steps[i] + EPSILON) / math.sqrt(squares[i] + EPSILON) * gradient
+        steps[i] = RHO * steps[i] + (one - RHO) * change * change
+        values[i] -= LEARNING_RATE * change
+
+
+@compiled
+def train_block(counts, factors, labels, weights, biases, squares, steps):
+    """Make one step on each batch of counts [batches, B, R]; return the sum of the batches' losses.
+
+    factors, labels : [batches, B]
+    weights [10, R], biases [10] and Adadelta's averages squares, steps (of weights and biases) are changed
+    """
+    batch_size = counts.shape[1]
+    sums = np.empty((batch_size, N_CLASSES), f32)
+    errors = np.zeros((batch_size + 3, N_CLASSES), f32)
+    gradient = np.empty_like(weights)
+    loss = 0.0
+    for batch in range(len(counts)):
+        weighted_sums(counts[batch], weights, sums)
+        loss += errors_and_loss(sums, factors[batch], labels[batch], biases, errors)
+        bias_gradient = errors.sum(axis=0)
+        for b in range(batch_size):
+            errors[b] *= factors[batch, b]
+        gradient[:] = 0
+        add_outer_products(counts[batch], errors, gradient)
+        loss += 0.5 * WEIGHT_PENALTY * sum_of_squares(weights.ravel())
+        adadelta(weights.ravel(), squares[0].ravel(), steps[0].ravel(), gradient.ravel(), WEIGHT_PENALTY)
+        adadelta(biases, squares[1], steps[1], bias_gradient, f32(0))
+    return loss
+
+
+@compiled(fastmath=_REORDERED)
+def sum_of_squares(values):
+    total = f32(0)
+    for i in range(len(values)):
+        total += values[i] * values[i]
+    return total
+
+
+@compiled
+def count_correct(counts, factors, labels, weights, biases):
+    """Return how many samples of counts [batches, B, R] have the largest logit at their label."""
+    sums = np.empty((counts.shape[1], N_CLASSES), f32)
+    correct = 0
+    for batch in range(len(counts)):
+        weighted_sums(counts[batch], weights, sums)
+        for b in range(counts.shape[1]):
+            correct += np.argmax(sums[b] * factors[batch, b] + biases) == labels[batch, b]
+    return correct

@@ -1,0 +1,60 @@
+"""The files of a noisy test set, beside those of the run it belongs to."""
+
+import shutil
+
+from nalsm.datasets.noise import NOISE
+from nalsm.runs.folder import RunFolder, identity_hash
+from nalsm.runs.record import is_on
+
+
+class NoiseFolder(RunFolder):
+    """The files of a noisy test set, in the version folder of the run that it belongs to."""
+
+    holds = "noisy test set"
+    remedy = "give --overwrite to present it anew"
+
+    def __init__(self, output_dir, version, noise):
+        super().__init__(output_dir, version)
+        self.noise = noise
+        self.large_files = f"{noise.name}_*.*data*"
+
+    @property
+    def parameters_json(self):
+        return self.path / f"{self.noise.name}_VER_{self.version}_params.json"
+
+    @property
+    def parameters_text(self):
+        return self.path / f"{self.noise.name}_VER_{self.version}_params.txt"
+
+    @property
+    def times(self):
+        return self.path / f"{self.noise.name}_VER_{self.version}_times.json"
+
+    def counts(self, split, batch):
+        return self.path / f"{self.noise.name}_{super().counts(split, batch).name}"
+
+    def all_counts(self):
+        """Return the paths of all count files that it should have."""
+        n_batches = self.identity["test_samples"] // self.identity["batch_size"]
+        return [self.counts("test", batch) for batch in range(n_batches)]
+
+    def is_finished(self):
+        """Tell whether all counts are there and sound; what is not will be made (again)."""
+        return all(self.read_if_good(path, say=lambda _text: None) for path in self.all_counts())
+
+    def _require_empty(self):
+        """The files of the run are here."""
+
+    def _clear(self):
+        for path in self.path.glob(f"{self.noise.name}_*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def open_noise(trained):
+    """Return the NoiseFolder of an open run; its `identity` is None where there is no noisy test set of the run."""
+    noise = next(noise for dataset, noise in NOISE.items() if is_on(trained, dataset))
+    noisy = NoiseFolder(trained.path.parent, trained.version, noise)
+    recorded = noisy.recorded_parameters()
+    if recorded and recorded["identity"].get("run") == identity_hash(trained.identity):
+        noisy.identity = recorded["identity"]
+    return noisy

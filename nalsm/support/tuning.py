@@ -1,0 +1,18 @@
+"""Intervals and sizes of work that no result depends on, in one place. Tests make them small."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Tuning:
+    """Nothing here changes a bit of any result.
+
+    seconds_between_checkpoints : of initialisation and readout training
+    snapshots_at_a_time : of initialisation, rasters made and run in one call
+    """
+
+    seconds_between_checkpoints: float = 20.0
+    snapshots_at_a_time: int = 250
+
+
+TUNING = Tuning()

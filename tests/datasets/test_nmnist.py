@@ -1,0 +1,488 @@
+"""N-MNIST: recordings found, checked, packed once and binned as the model says."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from nalsm.datasets import DATA_SOURCES, nmnist, packing
+from nalsm.datasets.packing import PackedRecordings, Source, decode_events, encode_events, pack
+from nalsm.datasets.simulated_nmnist import recording_bytes
+from nalsm.encoding import raster_from_events
+from nalsm.support.errors import DamagedFile, MachineError, UserError
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "readout_and_analysis.npz")
+TRAIN, TEST = 60, 10  # in the place of 60,000 and 10,000
+LABELS = np.array([5, 0, 4, 1, 9, 2, 1, 3, 1, 4, *np.random.default_rng(2).integers(0, 10, 60)], np.uint8)
+
+
+def made_up_events(place, n=300):
+    random = np.random.default_rng(place)
+    t_us = np.sort(random.integers(0, 310_000, n))
+    t_us[:4] = 500, 1500, 2500, 249_500  # halves are rounded to the even ms
+    return random.integers(0, 40, n), random.integers(0, 40, n), random.integers(0, 2, n), np.sort(t_us)
+
+
+def write_recording(folder, number, place):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{number:05d}.bin").write_bytes(recording_bytes(*made_up_events(place)))
+
+
+def write_tonic(folder):
+    for place, label in enumerate(LABELS):
+        part, number = ("Train", place + 1) if place < TRAIN else ("Test", place - TRAIN + 1)
+        write_recording(folder / part / str(label), number, place)
+    return folder
+
+
+def write_reference(folder, first_valid):
+    for place in range(TRAIN + TEST):
+        if place < 50:
+            write_recording(folder / "train_all", place + 1, place)
+        elif place < TRAIN:
+            write_recording(folder / "valid_all", first_valid + place - 50, place)
+        else:
+            write_recording(folder / "test_all", place - TRAIN + 1, place)
+    blank = {"x_train": np.zeros((TRAIN, 28, 28), np.uint8), "x_test": np.zeros((TEST, 28, 28), np.uint8)}
+    np.savez(folder.parent / "mnist.npz", **blank, y_train=LABELS[:TRAIN], y_test=LABELS[TRAIN:])
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """N-MNIST is complete with 60 + 10 recordings."""
+    monkeypatch.setattr(nmnist, "SIZES", (TRAIN, TEST))
+
+
+@pytest.fixture
+def data(small, tmp_path):
+    write_tonic(tmp_path / "NMNIST")
+    return nmnist.load(nmnist.find(tmp_path))
+
+
+def program(*arguments):
+    command = [sys.executable, "-m", "nalsm.datasets", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+# ---- events ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [250, 300])
+def test_recorded_case(tmp_path, steps):
+    (tmp_path / "1.bin").write_bytes(GOLDEN["nmnist_bin"].tobytes())
+    expected = np.unpackbits(GOLDEN[f"nmnist_raster_{steps}"], axis=1)[:, :steps].T
+    events = nmnist.read_recording(tmp_path / "1.bin")
+    assert np.array_equal(raster_from_events(*events, steps), expected)
+    raster = np.zeros((steps, 2312), np.uint8)
+    nmnist._fill(raster, encode_events(*events), 0)
+    assert np.array_equal(raster, expected)
+
+
+def test_a_row_outside_the_field_does_not_move_later_events(tmp_path):
+    x, y, p, t_us = made_up_events(1)
+    y[100] = 240  # tonic takes this for an overflow of the timer
+    (tmp_path / "1.bin").write_bytes(recording_bytes(x, y, p, t_us))
+    for found, expected in zip(nmnist.read_recording(tmp_path / "1.bin"), (x, y, p, t_us), strict=True):
+        assert np.array_equal(found, expected)
+
+
+def test_without_tonic(tmp_path, monkeypatch):
+    """Recordings can be read all the same; the download says what is missing."""
+    for module in ("tonic", "tonic.io", "tonic.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
+    events = made_up_events(1)
+    (tmp_path / "1.bin").write_bytes(recording_bytes(*events))
+    for found, expected in zip(nmnist.read_recording(tmp_path / "1.bin"), events, strict=True):
+        assert np.array_equal(found, expected)
+    with pytest.raises(UserError, match="pip install tonic"):
+        nmnist.download(tmp_path)
+
+
+def test_packed_events_are_those_inside_the_field():
+    x, y, p, t_us = made_up_events(3)
+    inside = (x < 34) & (y < 34)
+    found = np.array(decode_events(encode_events(x, y, p, t_us)))
+    expected = np.array([x, y, p, t_us])[:, inside]
+    order = np.lexsort([expected[0], expected[1], expected[2], expected[3]])
+    assert np.array_equal(found, expected[:, order])
+    late = encode_events([1, 1, 1], [1, 1, 1], [0, 0, 0], [5, 2**20 - 1, 2**20])
+    assert decode_events(late)[3].tolist() == [5, 2**20 - 1]
+
+
+# ---- splits ---------------------------------------------------------------------------------------
+
+
+def test_recordings_are_in_the_order_of_their_numbers(data):
+    assert (data.name, data.n_inputs) == ("N-MNIST", 2312)
+    assert [len(split) for split in (data.train, data.valid, data.test)] == [50, 10, 10]
+    labels = np.concatenate([split.labels for split in (data.train, data.valid, data.test)])
+    assert np.array_equal(labels, LABELS)
+    ids = np.concatenate([split.sample_ids for split in (data.train, data.valid, data.test)])
+    assert np.array_equal(ids, np.arange(70))
+    for split, first in ((data.train, 0), (data.valid, 50), (data.test, 60)):
+        rasters = split.presentation(np.arange(3), 250, seed=1)
+        for k in range(3):
+            assert np.array_equal(rasters[k], raster_from_events(*made_up_events(first + k), 250))
+
+
+def test_a_raster_depends_on_its_recording_alone(data):
+    alone = data.train.presentation(np.array([7]), 300, seed=1)[0]
+    assert alone.dtype == np.uint8
+    assert alone.any()
+    for indices in ([7, 8, 9], [30, 7, 2], [7, 7]):
+        together = data.train.presentation(np.array(indices), 300, seed=2)
+        assert np.array_equal(together[indices.index(7)], alone)
+    part = data.train.subset(np.array([3, 7, 40]))
+    assert np.array_equal(part.presentation(np.array([1]), 300, 1)[0], alone)
+    assert part.sample_ids.tolist() == [3, 7, 40]
+    assert part.labels.tolist() == LABELS[[3, 7, 40]].tolist()
+    assert np.array_equal(raster_from_events(*part.events(np.array([1]))[0], 300), alone)
+    assert data.train.presentation(np.array([], int), 300, 1).shape == (0, 300, 2312)
+
+
+def test_snapshots_are_windows_of_the_recording(data):
+    samples, numbers = np.arange(100) % 50, np.arange(100)
+    whole = {k: raster_from_events(*made_up_events(k), 300) for k in range(50)}
+    snapshots = data.train.snapshots(samples, numbers, 20, seed=4)
+    for sample, snapshot in zip(samples, snapshots, strict=True):
+        assert sum(np.array_equal(whole[sample][s : s + 20], snapshot) for s in range(281)) == 1
+    assert np.array_equal(data.train.snapshots(samples[40:50], numbers[40:50], 20, 4), snapshots[40:50])
+    assert not np.array_equal(data.train.snapshots(samples, numbers, 20, 5), snapshots)
+    assert not np.array_equal(data.train.snapshots(samples, numbers + 1, 20, 4), snapshots)
+
+
+def test_snapshots_start_at_1_to_278(tmp_path):
+    clock = np.arange(300)  # one event in each ms, that drives the input of this number
+    events = clock % 34, clock // 34, clock * 0, clock * 1000
+    pack(Source("N-MNIST", LABELS[:1], 1, lambda place: events, {}, 300), tmp_path / "clock.h5")
+    one = np.zeros(1, np.int64)
+    split = nmnist.EventSplit(PackedRecordings(tmp_path / "clock.h5"), one, LABELS[:1], one)
+    starts = []
+    for block in np.arange(3000).reshape(10, -1):
+        rasters = split.snapshots(block * 0, block, 20, seed=3)
+        starts += rasters[:, 0].argmax(axis=1).tolist()
+        assert np.array_equal(rasters.argmax(axis=2), rasters[:, 0].argmax(axis=1)[:, None] + np.arange(20))
+    assert set(starts) >= {1, 2, 277, 278}
+    assert (min(starts), max(starts)) == (1, 278)
+    assert abs(np.mean(starts) - 139.5) < 6  # four standard errors
+
+
+def test_snapshots_longer_than_a_recording_are_refused(data):
+    assert data.train.snapshots(np.array([0]), np.array([0]), 297, 1).shape == (1, 297, 2312)
+    with pytest.raises(UserError, match="297 ms at most, asked for 298"):
+        data.train.snapshots(np.array([0]), np.array([0]), 298, 1)
+
+
+@pytest.mark.parametrize("first_valid", [1, 51])
+def test_the_references_layout_is_the_same_data(data, tmp_path, first_valid):
+    folder = write_reference(tmp_path / "other" / "nmnist", first_valid)
+    assert nmnist.find(tmp_path / "other") == folder
+    other = nmnist.load(folder)
+    assert other.fingerprint == data.fingerprint
+    assert np.array_equal(other.valid.labels, data.valid.labels)
+
+
+def test_the_layout_is_found_under_each_name(small, tmp_path):
+    for name in ("NMNIST", "nmnist", "nmnist/NMNIST"):
+        root = tmp_path / name.replace("/", "-")
+        (root / name / "Train").mkdir(parents=True)
+        assert DATA_SOURCES["N-MNIST"].find(root) == root / name
+        (root / name).parent.joinpath(nmnist.PACKED).touch()
+        assert nmnist.find(root).name == nmnist.PACKED
+
+
+# ---- incomplete sets ------------------------------------------------------------------------------
+
+
+def test_no_recordings(tmp_path):
+    with pytest.raises(UserError, match=r"download-nmnist.*simulate-nmnist") as error:
+        DATA_SOURCES["N-MNIST"].find(tmp_path)
+    assert str(tmp_path) in str(error.value)
+
+
+def recording(folder, number, part="Train"):
+    return next((folder / part).glob(f"*/{number:05d}.bin"))
+
+
+def lose(*numbers, part="Train"):
+    return lambda folder: [recording(folder, number, part).unlink() for number in numbers]
+
+
+def shorten(number, size):
+    return lambda folder: os.truncate(recording(folder, number), size)
+
+
+def rename(number, name):
+    return lambda folder: recording(folder, number).rename(folder / "Train" / "3" / name)
+
+
+def swap_labels(folder):
+    recording(folder, 1).rename(folder / "Train" / "6" / "00001.bin")
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "said"),
+    [
+        (lose(17), UserError, "00060.bin, and holds 59; missing: 00017;"),
+        (lose(3, 9, 12, 40, 41), UserError, "missing: 00003, 00009, 00012 and 2 more"),
+        (lose(10, part="Test"), UserError, r"Test should hold 10 recordings.* missing: 00010"),
+        (lambda folder: shutil.rmtree(folder / "Test"), UserError, "holds 0; missing: 00001, 00002, 00003 and 7 more"),
+        (lambda folder: write_recording(folder / "Train" / "3", 61, 0), UserError, "too many: .*00061.bin"),
+        (lambda folder: write_recording(folder / "Train" / "3", 1, 0), UserError, "have one number"),
+        (rename(5, "5.bin"), UserError, "5.bin is not named as recordings are"),
+        (rename(5, "00005 (1).bin"), UserError, "not named as recordings are"),
+        (shorten(8, 1004), DamagedFile, "not of whole events of 5 bytes: .*00008.bin"),
+        (shorten(9, 0), DamagedFile, "empty: .*00009.bin"),
+        (swap_labels, DamagedFile, r"first labels in .* are \[6, 0, 4"),
+    ],
+)
+def test_an_incomplete_set_is_refused_and_named(small, tmp_path, damage, kind, said):
+    folder = write_tonic(tmp_path / "NMNIST")
+    (folder / "Train" / "6").mkdir(exist_ok=True)
+    (folder / "Train" / "3" / "._00001.bin").write_bytes(b"left by another system")
+    damage(folder)
+    with pytest.raises(kind, match=said) as error:
+        nmnist.load(nmnist.find(tmp_path))
+    assert "\n" not in str(error.value)
+    assert "download-nmnist" in str(error.value) or "one number" in said or "named" in said or "labels" in said
+    assert not (tmp_path / nmnist.PACKED).exists()
+
+
+def test_a_complete_set_has_60000_and_10000(tmp_path):
+    write_recording(tmp_path / "NMNIST" / "Train" / "5", 1, 0)
+    with pytest.raises(UserError, match=r"should hold 60000 recordings, 00001.bin to 60000.bin, and holds 1;"):
+        nmnist.load(nmnist.find(tmp_path))
+
+
+def test_a_recording_cut_later_is_found(tmp_path):
+    (tmp_path / "1.bin").write_bytes(b"123456")
+    with pytest.raises(DamagedFile, match="is cut"):
+        nmnist.read_recording(tmp_path / "1.bin")
+
+
+# ---- packing --------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A Source of 70 recordings that knows what it was asked for, and may be interrupted."""
+
+    def __init__(self, monkeypatch, stop_at=None, seed=0):
+        monkeypatch.setattr(packing, "RECORDINGS_IN_A_PART", 20)
+        self.asked, self.stop_at = [], stop_at
+        self.source = Source("N-MNIST", LABELS, TRAIN, self.events, {"seed": seed}, 70 * 300)
+
+    def events(self, place):
+        if place == self.stop_at:
+            raise KeyboardInterrupt
+        self.asked.append(place)
+        return made_up_events(place)
+
+
+def test_packing_goes_on_where_it_stopped(monkeypatch, tmp_path):
+    path, again = tmp_path / "a.h5", tmp_path / "b.h5"
+    first, second, third = Counting(monkeypatch, stop_at=45), Counting(monkeypatch), Counting(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        pack(first.source, path)
+    assert not path.exists()
+    (tmp_path / ".a.h5.xyz.part").write_bytes(b"left by a killed program")
+    pack(second.source, path)
+    assert sorted(second.asked) == list(range(40, 70))
+    pack(third.source, again)
+    assert len(third.asked) == 70
+    assert PackedRecordings(path).fingerprint == PackedRecordings(again).fingerprint
+    assert {file.name for file in tmp_path.iterdir()} == {"a.h5", "b.h5", ".a.h5.lock", ".b.h5.lock"}
+
+
+def test_parts_that_are_damaged_or_of_others_are_made_again(monkeypatch, tmp_path):
+    path = tmp_path / "a.h5"
+    with pytest.raises(KeyboardInterrupt):
+        pack(Counting(monkeypatch, stop_at=45).source, path)
+    part = sorted((tmp_path / ".a.h5.parts").iterdir())[0]
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 255
+    part.write_bytes(content)
+    mended = Counting(monkeypatch)
+    pack(mended.source, path)
+    assert sorted(mended.asked) == [*range(20), *range(40, 70)]
+
+    path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        pack(Counting(monkeypatch, stop_at=45).source, path)
+    other = Counting(monkeypatch, seed=1)
+    pack(other.source, path)
+    assert len(other.asked) == 70
+
+
+def test_a_packed_file_stays(monkeypatch, tmp_path):
+    path = tmp_path / "a.h5"
+    pack(Counting(monkeypatch).source, path)
+    before = path.stat().st_mtime_ns
+    again = Counting(monkeypatch)
+    pack(again.source, path)
+    assert path.stat().st_mtime_ns == before
+    assert not again.asked
+    pack(again.source, path, overwrite=True)
+    assert path.stat().st_mtime_ns > before
+
+
+def test_no_room(monkeypatch, tmp_path):
+    source = Source("N-MNIST", LABELS, TRAIN, made_up_events, {}, n_events=10**15)
+    with pytest.raises(MachineError, match=r"packing needs 8000000.0 GB in"):
+        pack(source, tmp_path / "a.h5")
+
+
+def damaged_copy(path, content):
+    path = path.parent / "damaged" / path.name  # another file: HDF5 knows one that is open again
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_any_changed_byte_is_found(data, tmp_path):
+    good, everything = (tmp_path / nmnist.PACKED).read_bytes(), np.arange(50)
+    random = np.random.default_rng(1)
+    for place in [*range(0, 8000, 61), *random.integers(8000, len(good), 60), len(good) - 1]:
+        path = damaged_copy(tmp_path / nmnist.PACKED, good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
+        with pytest.raises(DamagedFile, match="pack-nmnist") as error:
+            PackedRecordings(path).read(np.arange(70))
+        assert str(path) in str(error.value)
+    assert data.train.presentation(everything, 60, 1).any()
+
+
+def test_a_file_cut_or_longer_is_found(data, tmp_path):
+    good = (tmp_path / nmnist.PACKED).read_bytes()
+    for content in (b"", good[:100], good[:700], good[: len(good) // 2], good[:-1], good + b"x", b"x" + good):
+        with pytest.raises(DamagedFile, match="make it again"):
+            nmnist.load(damaged_copy(tmp_path / nmnist.PACKED, content))
+
+
+def test_damaged_events_are_found_when_they_are_read(data, tmp_path):
+    good = bytearray((tmp_path / nmnist.PACKED).read_bytes())
+    good[-5] ^= 1  # of the last recording
+    path = damaged_copy(tmp_path / nmnist.PACKED, good)
+    damaged = nmnist.load(path)
+    assert np.array_equal(damaged.train.presentation(np.arange(50), 9, 1), data.train.presentation(np.arange(50), 9, 1))
+    with pytest.raises(DamagedFile, match="recording 69 of it has changed"):
+        damaged.test.presentation(np.array([0, 9]), 250, 1)
+    with pytest.raises(DamagedFile, match="events have changed"):
+        PackedRecordings(path).verify()
+
+
+def test_a_packed_file_is_plain_hdf5(data, tmp_path):
+    with h5py.File(tmp_path / nmnist.PACKED) as file:
+        begin, end = file["offsets"][7:9]
+        for found, expected in zip(decode_events(file["events"][begin:end]), data.train.events([7])[0], strict=True):
+            assert np.array_equal(found, expected)
+        assert np.array_equal(file["labels"], LABELS)
+    PackedRecordings(tmp_path / nmnist.PACKED).verify()
+
+
+def test_a_packed_file_of_fewer_is_not_nmnist(monkeypatch, tmp_path):
+    pack(Counting(monkeypatch).source, tmp_path / nmnist.PACKED)
+    with pytest.raises(DamagedFile, match=r"holds N-MNIST, 60 \+ 10"):
+        nmnist.load(nmnist.find(tmp_path))
+
+
+def test_a_folder_that_cannot_be_written(small, tmp_path, monkeypatch):
+    folder = write_tonic(tmp_path / "NMNIST")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(nmnist, "pack", refuse)
+    with pytest.raises(UserError, match=r"cannot be written.*--data-dir"):
+        nmnist.load(folder)
+
+
+# ---- the command line -----------------------------------------------------------------------------
+
+
+def test_commands_end_in_one_line(tmp_path):
+    done = program("pack-nmnist", "--data-dir", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "download-nmnist" in done.stderr
+    done = program("simulate-nmnist", "--count", "6")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--count" in done.stderr
+
+
+def test_a_failed_download_says_how_to_get_it_by_hand(tmp_path, monkeypatch):
+    tonic = pytest.importorskip("tonic")
+    pytest.importorskip("tonic.datasets")
+
+    class Unreachable(tonic.datasets.NMNIST):
+        def download(self):
+            raise OSError("no network")
+
+    monkeypatch.setattr(tonic.datasets, "NMNIST", Unreachable)
+    with pytest.raises(MachineError, match=r"no network.*extract them in .*NMNIST"):
+        nmnist.download(tmp_path)
+
+
+def test_a_download_is_checked_and_not_done_twice(small, tmp_path, monkeypatch):
+    tonic = pytest.importorskip("tonic")
+    pytest.importorskip("tonic.datasets")
+
+    asked = []
+
+    class Local(tonic.datasets.NMNIST):
+        def _check_exists(self):  # what tonic says of an archive that was extracted in part
+            return True
+
+        def download(self):
+            asked.append(self.url)
+            if not self.train:
+                write_tonic(Path(self.location_on_system))
+
+    monkeypatch.setattr(tonic.datasets, "NMNIST", Local)
+    assert nmnist.download(tmp_path) == tmp_path / "NMNIST"
+    assert len(asked) == 2
+    with pytest.raises(UserError, match="already"):
+        nmnist.download(tmp_path)
+    recording(tmp_path / "NMNIST", 9).unlink()  # cut short: extracted again although most files are there
+    nmnist.download(tmp_path)
+    assert len(asked) == 4
+
+
+def test_heavy_packages_wait_until_they_are_needed():
+    check = "import sys, nalsm.datasets; print([m for m in ('tonic', 'h5py', 'numba') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_sha256_of_the_origin_tells_folders_apart(small, tmp_path):
+    folder = write_tonic(tmp_path / "NMNIST")
+    before = nmnist.folder_source(folder).origin
+    assert before["recordings"] == [TRAIN, TEST]
+    assert before["bytes"] == 70 * 300 * 5
+    lines = "".join(f"{path} 1500\n" for path in _in_order(folder))
+    assert before["names_and_sizes_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
+    os.truncate(recording(folder, 3), 500)
+    assert nmnist.folder_source(folder).origin != before
+
+
+def _in_order(folder):
+    for part in ("Train", "Test"):
+        yield from (
+            path.relative_to(folder).as_posix()
+            for path in sorted((folder / part).glob("*/*.bin"), key=lambda path: path.name)
+        )
+
+
+def test_packing_is_quiet_where_it_is_asked_to_be(small, tmp_path, capsys):
+    """A run with --quiet that finds recordings in a folder packs them without a word; without it, with progress."""
+    source = DATA_SOURCES["N-MNIST"]
+    folder = write_tonic(tmp_path / "NMNIST")
+    source.load(folder, quiet=True)
+    assert capsys.readouterr() == ("", "")
+    nmnist.packed_path(folder).unlink()
+    source.load(folder)
+    assert "packing N-MNIST: 70 of 70 recordings" in capsys.readouterr().out

@@ -1,0 +1,284 @@
+"""Measures against recorded figures, plain slow references and the laws they follow."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from nalsm.datasets.noise import NoisyImages, mirrored, noisy_images, shifted_raster, time_shift
+from nalsm.encoding import raster_from_events
+from nalsm.evaluation import branching_factor, branching_factors, kernel_quality, mean_rank, neuron_branching_factors
+from nalsm.evaluation.accuracy import test_accuracy as accuracy_of
+from nalsm.evaluation.kernel_quality import rank, ranks
+from nalsm.network import Network
+from nalsm.runs.folder import RunFolder
+from nalsm.support.errors import UserError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+# ---- branching factor -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """A recorded run: (network, spikes, factor of each neuron, factor)."""
+    run, figures = np.load(GOLDEN / "nalsm_batch_mnist.npz"), np.load(GOLDEN / "readout_and_analysis.npz")
+    network = Network(*(run[name] for name in ("pre", "post", "sign", "n_exc", "n_inh", "n_inputs")))
+    spikes = np.unpackbits(run["spikes"], axis=-1, count=network.n_neurons).astype(bool)
+    return network, spikes, figures["branching_factor_per_neuron"], float(figures["branching_factor"])
+
+
+def test_branching_factor_as_recorded(recorded):
+    network, spikes, of_neurons, factor = recorded
+    np.testing.assert_allclose(neuron_branching_factors(network, spikes)[0], of_neurons, rtol=1e-12)
+    assert branching_factor(network, spikes) == pytest.approx(factor, rel=1e-12)
+
+
+def plain_factors(network, spikes):
+    """The definition, spike by spike: float64 [samples, R]."""
+    n, steps, _ = spikes.shape
+    factors = np.full((n, network.n_liquid), np.nan)
+    for sample in range(n):
+        for neuron in range(network.n_liquid):
+            before = [j for j, i in zip(network.pre, network.post, strict=True) if i == neuron and j < network.n_liquid]
+            after = [i for j, i in zip(network.pre, network.post, strict=True) if j == neuron]
+            of_spikes = [
+                spikes[sample, t + 1 : t + 5, after].sum() / max(spikes[sample, t - 4 : t, before].sum(), 1)
+                for t in range(29, steps - 29)
+                if spikes[sample, t, neuron]
+            ]
+            if of_spikes:
+                factors[sample, neuron] = np.mean(of_spikes)
+    return factors
+
+
+@given(seed=st.integers(0, 2**32), steps=st.sampled_from([40, 58, 59, 60, 75]), rate=st.sampled_from([0.01, 0.2, 0.6]))
+@settings(max_examples=25, deadline=None)
+def test_branching_factor_is_its_definition(seed, steps, rate):
+    random = np.random.default_rng(seed)
+    network = Network.generate((2, 2, 3), 5, seed)
+    spikes = random.random((3, steps, network.n_neurons)) < rate
+    expected = plain_factors(network, spikes)
+    of_neurons = neuron_branching_factors(network, spikes)
+    np.testing.assert_allclose(of_neurons, expected, rtol=1e-12)
+    known = [row[~np.isnan(row)].mean() for row in expected if not np.isnan(row).all()]
+    np.testing.assert_allclose([f for f in branching_factors(network, spikes) if not np.isnan(f)], known, rtol=1e-12)
+    wanted = np.mean(known) if known else np.nan
+    np.testing.assert_allclose(branching_factor(network, spikes), wanted, rtol=1e-12)
+    borders = spikes.copy()  # what lies in the borders, or is an input's, does not matter
+    borders[:, :25] ^= True
+    borders[:, max(steps - 25, 25) :] ^= True
+    borders[:, :, network.n_liquid :] ^= True
+    np.testing.assert_array_equal(neuron_branching_factors(network, borders), of_neurons)
+
+
+def test_branching_factor_of_silence_and_of_wrong_shapes(recorded):
+    network, spikes, *_ = recorded
+    assert np.isnan(branching_factor(network, np.zeros_like(spikes)))
+    assert np.isnan(branching_factor(network, spikes[:0]))
+    with_silence = np.concatenate([spikes, np.zeros_like(spikes)])
+    assert branching_factor(network, with_silence) == branching_factor(network, spikes)
+    np.testing.assert_array_equal(branching_factors(network, spikes[:, :, : network.n_liquid].astype(np.uint8)),
+                                  branching_factors(network, spikes))  # fmt: skip
+    for bad in (spikes[0], spikes[:, :, :100]):
+        with pytest.raises(ValueError, match="shape"):
+            branching_factor(network, bad)
+
+
+# ---- kernel quality -------------------------------------------------------------------------------
+
+
+def test_rank_as_recorded():
+    figures = np.load(GOLDEN / "readout_and_analysis.npz")
+    matrix = figures["readout_counts"].reshape(-1, figures["readout_counts"].shape[2]).T
+    assert rank(matrix) == figures["rank"] == 40
+
+
+shapes = st.tuples(st.integers(1, 25), st.integers(1, 25))
+whole_numbers = arrays(np.uint16, shapes, elements=st.integers(0, 80))
+
+
+@given(matrix=whole_numbers, n_copies=st.integers(0, 5), silent=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_rank_is_matrix_rank(matrix, n_copies, silent):
+    matrix = np.concatenate([matrix, *[matrix[:1]] * n_copies, np.zeros((int(silent), matrix.shape[1]), np.uint16)])
+    assert rank(matrix) == np.linalg.matrix_rank(matrix.astype(np.float32))
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (128, 3), (3, 128)])
+@pytest.mark.parametrize("beyond", [-64, -2, -1, 0, 1, 2, 64])
+def test_rank_near_the_tolerance(beyond, shape, monkeypatch):
+    """A singular value at or beside the tolerance: the same rank, by matrix_rank itself where it is near."""
+    original, called = np.linalg.matrix_rank, []
+    monkeypatch.setattr(np.linalg, "matrix_rank", lambda matrix: called.append(1) or original(matrix))
+    matrix = np.zeros(shape, np.int64)
+    matrix[0, 0], matrix[1, 1] = 2**23, 128 + beyond  # the tolerance is 128
+    found = rank(matrix)
+    assert bool(called) == (beyond == 0)
+    assert found == original(matrix.astype(np.float32)) == (2 if beyond > 0 else 1)
+
+
+@pytest.fixture
+def counted():
+    """Counts and labels of 60 samples, six of each class, of 30 neurons."""
+    random = np.random.default_rng(3)
+    labels = random.permutation(np.repeat(np.arange(10), 6))
+    base = random.poisson(6, (60, 8)) @ random.integers(0, 3, (8, 30))  # rank 8
+    return (base + (random.random((60, 30)) < 0.02)).astype(np.uint16), labels
+
+
+def test_a_draw_takes_samples_of_each_class_once(counted):
+    labels = counted[1]
+    assert set(ranks(np.eye(60, dtype=np.uint16), labels, per_class=4, draws=20)) == {40}  # 40 different samples
+    assert set(ranks(np.eye(10, dtype=np.uint16)[labels], labels, per_class=2, draws=20)) == {10}  # of all classes
+    per_class = np.eye(60, dtype=np.uint16)[:, labels == 3]
+    assert set(ranks(per_class, labels, per_class=4, draws=20)) == {4}  # four of class 3
+    everything = ranks(counted[0], labels, per_class=6, draws=5)
+    assert set(everything) == {np.linalg.matrix_rank(counted[0].astype(np.float32))}
+
+
+def test_ranks_depend_on_seed_and_draw_alone(counted):
+    one = ranks(*counted, per_class=2, draws=30, seed=4, workers=1)
+    updates = []
+    many = ranks(*counted, per_class=2, draws=40, seed=4, workers=3, update=updates.append)
+    assert list(many[:30]) == list(one)
+    assert len(set(one)) > 1
+    assert sum(updates) == 40
+    assert list(ranks(*counted, per_class=2, draws=30, seed=5)) != list(one)
+    assert mean_rank(*counted, per_class=2, draws=30, seed=4) == one.mean()
+    order = np.random.default_rng(0).permutation(30)
+    assert list(ranks(counted[0][:, order], counted[1], per_class=2, draws=30, seed=4)) == list(one)
+
+
+def test_ranks_refuse(counted):
+    counts, labels = counted
+    with pytest.raises(UserError, match="class 0 has 6 samples, a draw takes 7"):
+        mean_rank(counts, labels, per_class=7)
+    with pytest.raises(UserError, match="class 4 has 0 samples"):
+        mean_rank(counts[labels != 4], labels[labels != 4], per_class=2)
+    with pytest.raises(ValueError, match="shape"):
+        mean_rank(counts, labels[1:], per_class=2)
+
+
+def test_ranks_use_one_thread_for_each_operation(counted, monkeypatch):
+    from threadpoolctl import threadpool_info
+
+    seen = []
+    original = kernel_quality.rank
+    monkeypatch.setattr(kernel_quality, "rank", lambda m: seen.append(threadpool_info()) or original(m))
+    ranks(*counted, per_class=2, draws=2)
+    blas = [library["num_threads"] for libraries in seen for library in libraries if library["user_api"] == "blas"]
+    assert set(blas) == {1}
+
+
+# ---- noise on images ------------------------------------------------------------------------------
+
+
+def test_noisy_images():
+    images = np.zeros((40, 28, 28), np.uint8)
+    images[20:] = 200
+    noisy = noisy_images(images, np.arange(40), seed=1)
+    assert noisy.dtype == np.float32
+    assert (noisy.min(), noisy.max()) == (0, 255)
+    assert np.any(noisy % 1)  # not rounded
+    black, bright = noisy[:20], noisy[20:]  # shares of a normal distribution of standard deviation 125
+    for share, expected in (
+        ((black == 0).mean(), 0.5), ((black > 125).mean(), 0.15866), ((black == 255).mean(), 0.02068),
+        ((bright == 0).mean(), 0.0548), ((bright > 200).mean(), 0.5), ((bright == 255).mean(), 0.32997),
+    ):  # fmt: skip
+        assert share == pytest.approx(expected, abs=0.012)
+
+
+def test_noise_depends_on_seed_and_sample_alone():
+    images = np.random.default_rng(0).integers(0, 256, (6, 5, 5)).astype(np.uint8)
+    noisy = noisy_images(images, np.arange(60_000, 60_006), seed=1)
+    np.testing.assert_array_equal(noisy_images(images[[4, 1]], [60_004, 60_001], seed=1), noisy[[4, 1]])
+    assert not np.array_equal(noisy_images(images, np.arange(60_000, 60_006), seed=2), noisy)
+    alike = noisy_images(np.full_like(images, 128), np.arange(6), seed=1)
+    assert len(np.unique(alike.reshape(6, -1), axis=0)) == 6
+    shifts = np.array([time_shift(k, seed=1) for k in range(2_000)])
+    assert shifts.mean() == pytest.approx(0, abs=0.7)
+    assert shifts.std() == pytest.approx(10, abs=0.5)
+    assert [time_shift(k, seed=1) for k in (1_999, 3)] == list(shifts[[1_999, 3]])
+    assert time_shift(3, seed=2) != shifts[3]
+
+
+def test_noisy_images_have_pulses_of_their_own():
+    from nalsm.datasets.images import ImageSplit
+
+    images, scale = np.full((4, 5, 6), 0.6, np.float32), np.full(4, 0.5, np.float32)
+    arguments = (images, scale, np.arange(4, dtype=np.uint8), np.arange(4))
+    clean, noisy = ImageSplit(*arguments), NoisyImages(*arguments)
+    rasters = noisy.presentation(np.arange(4), 50, seed=3)
+    assert not np.array_equal(rasters, clean.presentation(np.arange(4), 50, seed=3))
+    assert rasters.mean() == pytest.approx(0.3, abs=0.02)
+    part = noisy.subset(np.array([1, 3]))  # still noisy, and the same samples
+    assert isinstance(part, NoisyImages)
+    np.testing.assert_array_equal(part.presentation(np.arange(2), 50, seed=3), rasters[[1, 3]])
+
+
+# ---- noise on recordings --------------------------------------------------------------------------
+
+
+@given(ms=st.integers(-2_000, 2_000), steps=st.integers(1, 300))
+@settings(deadline=None)
+def test_mirrored(ms, steps):
+    expected = ms
+    while steps > 1 and not 0 <= expected < steps:
+        expected = -expected if expected < 0 else 2 * (steps - 1) - expected
+    assert mirrored(np.array([ms]), steps)[0] == (expected if steps > 1 else 0)
+
+
+def test_mirrored_at_both_ends():
+    assert list(mirrored(np.array([-3, -1, 0, 5, 249, 250, 252]), 250)) == [3, 1, 0, 5, 249, 248, 246]
+
+
+@pytest.mark.parametrize(
+    ("t_us", "shift", "ms"),
+    [
+        (100_000, 0.0, 100),
+        (100_400, 0.2, 101),  # the sum is rounded, not the parts
+        (100_400, 10.05, 110),
+        (2_000, -7.3, 5),
+        (249_000, 4.0, 245),
+        (249_400, 0.0, 249),
+        (249_600, -20.0, None),  # the clean presentation does not show it
+        (260_000, -30.0, None),
+    ],
+)
+def test_shifted_event(t_us, shift, ms):
+    raster = shifted_raster([3], [2], [1], [t_us], shift, 250)
+    assert list(zip(*np.nonzero(raster), strict=True)) == ([] if ms is None else [(ms, 1156 + 2 * 34 + 3)])
+
+
+@given(seed=st.integers(0, 2**32), shift=st.integers(-30, 30))
+@settings(max_examples=25, deadline=None)
+def test_shifted_raster_is_the_raster_moved(seed, shift):
+    random = np.random.default_rng(seed)
+    x, y, p = random.integers(0, 34, 200), random.integers(0, 34, 200), random.integers(0, 2, 200)
+    events = x, y, p, 1000 * random.integers(0, 130, 200)
+    clean = raster_from_events(*events, 100)
+    moved = shifted_raster(*events, float(shift), 100)
+    middle = slice(35, 65)  # nothing mirrored comes here
+    np.testing.assert_array_equal(moved[middle], np.roll(clean, shift, axis=0)[middle])
+    assert np.array_equal(moved.any(axis=0), clean.any(axis=0))  # nothing is lost
+    np.testing.assert_array_equal(shifted_raster(*events, 0.0, 100), clean)
+
+
+# ---- accuracy -------------------------------------------------------------------------------------
+
+
+def test_accuracy_at_the_first_of_equal_cycles(tmp_path):
+    folder = RunFolder(tmp_path, 3)
+    folder.path.mkdir()
+    folder.identity = {"model": "LSM+AP-STDP", "dataset": "simulated N-MNIST"}
+    with pytest.raises(UserError, match=r"unfinished; LSM_APSTDP_RUN_MAIN_SIM_N_MNIST\.py"):
+        accuracy_of(folder)
+    values = {"VAL": [0.1, 0.8, 0.7, 0.8], "TST": [0.9, 0.6, 0.95, 0.7], "TRAIN": [0.2, 0.3, 0.4, 0.5]}
+    folder.write(folder.accuracies, {f"ACUM_{name}_ACC_l": np.array(value) for name, value in values.items()})
+    result, cycles = accuracy_of(folder)
+    assert (result.cycle, result.valid, result.test, result.train, cycles) == (2, 0.8, 0.6, 0.3, 4)

@@ -1,0 +1,190 @@
+"""The TensorFlow engine's own promises; what all engines promise is in test_liquid.py."""
+
+import re
+
+import numpy as np
+import pytest
+from small_runs import ANSWERS, assert_one_line_error, changed, command, folder_contents, run
+
+from nalsm.encoding import poisson_rasters
+from nalsm.liquid import devices, open_liquid
+from nalsm.network import Network, network_path
+from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
+
+STEPS = 250
+RULES = [Static(), STDP(), AstrocyteSTDP(astrocyte_weight=0.2), APSTDP(threshold_hz=3.0, range_hz=2.0)]
+rules = pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+
+
+@pytest.fixture(scope="module")
+def case():
+    """A generated network with weights and 8 rasters that keep it busy for the published 250 ms."""
+    network = Network.generate((6, 5, 4), 60, seed=3)
+    rates = np.random.default_rng(4).uniform(0, 0.12, (8, 60)).astype(np.float32)
+    weights = network.sign * np.float32(2.5)
+    return network, weights.astype(np.float32), poisson_rasters(rates, STEPS, 5, np.arange(8))
+
+
+def liquids(network):
+    return [open_liquid(network, engine) for engine in ("event", "tensorflow")]
+
+
+@rules
+def test_engines_agree_over_250_steps(rule, case):
+    network, weights, rasters = case
+    event, tensorflow = (liquid.present(rasters, weights, rule, record=True) for liquid in liquids(network))
+    assert event.counts.sum() > 2000
+    np.testing.assert_array_equal(tensorflow.spikes, event.spikes)
+    np.testing.assert_array_equal(tensorflow.counts, event.counts)
+    np.testing.assert_allclose(tensorflow.weights, event.weights, rtol=0, atol=2e-5)
+    assert np.array_equal(event.weights[0], weights) == isinstance(rule, Static)
+    if isinstance(rule, AstrocyteSTDP):
+        np.testing.assert_allclose(tensorflow.astrocyte, event.astrocyte, rtol=0, atol=1e-6)
+
+
+@rules
+def test_engines_agree_in_initialisation(rule, case):
+    network, weights, rasters = case
+    snapshots = rasters[:, : STEPS // 20 * 20].reshape(-1, 20, network.n_inputs)  # [96, 20, I]
+    states = []
+    for liquid in liquids(network):
+        state, run = liquid.initialise(snapshots, liquid.initial_state(weights=weights), rule)
+        states.append((state.weights, state.traces, state.calcium, run.counts))
+    np.testing.assert_array_equal(states[1][3], states[0][3])
+    np.testing.assert_allclose(states[1][0], states[0][0], rtol=0, atol=2e-5)
+    if not isinstance(rule, Static):  # which reads no traces
+        np.testing.assert_allclose(states[1][1], states[0][1], rtol=0, atol=1e-6)
+    if isinstance(rule, APSTDP):
+        np.testing.assert_allclose(states[1][2], states[0][2], rtol=0, atol=1e-4)
+
+
+def test_weights_are_changed_in_place(case):
+    """The loop holds no second copy of a batch's weights: it never copies one, and makes one a step."""
+    from nalsm.liquid import tensorflow_program as program
+    from nalsm.liquid.tensorflow_engine import TensorFlowLiquid
+    from nalsm.liquid.tensorflow_setup import tensorflow
+
+    tf = tensorflow()
+    network, weights, rasters = case
+    liquid = TensorFlowLiquid(network)
+    arguments = (
+        AstrocyteSTDP,
+        False,
+        program.Rows(*map(tf.constant, liquid._rows)),
+        program.Numbers(*map(tf.constant, program.numbers_of(AstrocyteSTDP()))),
+        tf.constant(liquid._as_rows(weights, np.float32)),
+        tf.constant(rasters),
+    )
+    text = program.present.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+    loop = max(re.findall(r"^%\S*(?:body|region)\S* .*?^}", text, re.M | re.S), key=len)
+    shape = "f32[{},{},{}]".format(*liquid._shape, len(rasters))
+    made = re.findall(rf"= {re.escape(shape)}\S* (\w+)", loop)
+    assert made.count("fusion") == 1, made
+    assert "copy" not in made
+
+
+def test_memory_of_a_batch(case):
+    """By hand for 1000 neurons, batch 250, on a GPU: three copies of the padded weights make 0.6 GB at most."""
+    network = Network.generate((10, 10, 10), 784, seed=1)
+    liquid = open_liquid(network, "tensorflow")
+    n_rows, longest = liquid._shape
+    assert n_rows == 1000
+    assert longest % 16 == 0
+    assert longest - 16 < np.bincount(network.post).max() <= longest
+    liquid._on_gpu = True
+    copies = 3 * 250 * 1000 * longest * 4
+    assert copies < 0.65e9
+    assert copies < liquid.bytes_needed(250, STEPS) < 1.4 * copies
+    assert liquid.bytes_needed(50, STEPS) < liquid.bytes_needed(250, STEPS) / 4
+    assert open_liquid(case[0], "event").bytes_needed(250, STEPS) == 0
+
+
+def test_a_run_gives_the_event_engines_counts(finished_place, place):
+    """A whole run on this engine: all counts are those of the event-driven engine."""
+    done = run(command(place, "--engine=tensorflow"))
+    assert done.returncode == 0, done.stderr
+    found, wanted = (folder_contents(where / "train_data" / "ver_7") for where in (place, finished_place))
+    params = found["VER_7_params.json"]
+    assert params["engine"] == "tensorflow"
+    assert wanted["VER_7_params.json"]["engine"] == "event"
+    assert set(found) == set(wanted)
+    names = [name for name in found if name.endswith(".datasagg")]
+    assert len(names) == 12
+    for name in names:
+        for key in found[name][1]:
+            assert found[name][1][key] == wanted[name][1][key], (name, key)
+
+
+def test_a_batch_that_does_not_fit_is_refused(place):
+    patch = "import nalsm.runs.training; nalsm.runs.training.free_memory = lambda: {}"
+    refused = run(changed(command(place, "--engine=tensorflow", "--threads=1"), patch.format(3_000_000)))
+    assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "0.003 GB are free", "no BATCH_SIZE fits")
+    assert not (place / "train_data").exists() or not any((place / "train_data").iterdir())
+
+
+def test_the_size_that_fits_is_named(place):
+    """As on a GPU, where a whole batch runs side by side."""
+    liquid = open_liquid(Network.load(network_path(place / "networks", 1)), "tensorflow")
+    liquid._on_gpu = True
+    patch = (
+        "import nalsm.runs.training, nalsm.liquid.tensorflow_engine as engine\n"
+        "engine.gpu_is_visible = lambda: True\n"
+        f"nalsm.runs.training.free_memory = lambda: {liquid.bytes_needed(10, steps=60)}"
+    )
+    refused = run(changed(command(place, "--engine=tensorflow"), patch))
+    assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "BATCH_SIZE 10 fits")
+    answers = [*ANSWERS[:3], "10", *ANSWERS[4:]]
+    accepted = run(changed(command(place, "--engine=tensorflow", "--cycles=1"), patch), answers)
+    assert accepted.returncode == 0, accepted.stderr
+
+
+# ---- GPUs -----------------------------------------------------------------------------------------
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    if devices.gpu_is_visible():
+        pytest.skip("this machine has a GPU")
+    said = []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    devices.choose_device(3, said.append)
+    assert said == ["there is no GPU 3 on this machine: computing on the CPU"]
+    devices.choose_device(-1, said.append)
+    assert len(said) == 1
+    assert devices.free_memory() > 1e6
+
+
+def test_free_memory_of_a_gpu(monkeypatch, tmp_path):
+    """Asked from nvidia-smi, which comes with the driver; whatever it says instead is no answer."""
+    program = tmp_path / "nvidia-smi"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    monkeypatch.setattr(devices, "gpu_is_visible", lambda: True)
+    assert devices.free_memory() is None
+    for script, answer in (
+        ('for a in "$@"; do [ "$a" = --id=2 ] && echo 1024; done', 2**30),
+        ("echo N/A", None),
+        ("exit 9", None),
+        ("true", None),
+    ):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        assert devices.free_memory() == answer
+
+
+@pytest.mark.gpu
+@rules
+def test_a_gpu_gives_the_event_engines_spikes(rule, case):
+    network, weights, rasters = case
+    event, tensorflow = (liquid.present(rasters, weights, rule, record=True) for liquid in liquids(network))
+    np.testing.assert_array_equal(tensorflow.spikes, event.spikes)
+    again = open_liquid(network, "tensorflow").present(rasters, weights, rule, record=True)
+    np.testing.assert_array_equal(again.weights, tensorflow.weights)
+    parts = [open_liquid(network, "tensorflow").present(part, weights, rule) for part in np.split(rasters, [1, 4])]
+    np.testing.assert_array_equal(np.concatenate([part.counts for part in parts]), event.counts)
+
+
+@pytest.mark.gpu
+def test_a_run_on_a_gpu(place):
+    done = run(command(place), ("0", *ANSWERS[1:]))
+    assert done.returncode == 0, done.stderr
+    assert folder_contents(place / "train_data" / "ver_7")["VER_7_params.json"]["engine"] == "tensorflow"

@@ -1,0 +1,293 @@
+"""The output layer: against recorded training, and against the formulas in float64."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nalsm.readout import CountBlock, Readout, count_correct, sample_factors
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "readout_and_analysis.npz"
+STATE = {"weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step"}
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    with np.load(GOLDEN) as file:
+        return {name: file[name] for name in file.files if name.startswith("readout_")}
+
+
+def random_batches(seed, n_batches=6, batch=20, n_liquid=40, most=60):
+    random = np.random.default_rng(seed)
+    rates = random.uniform(0, most, (10, n_liquid))
+    labels = random.integers(0, 10, (n_batches, batch))
+    return random.poisson(rates[labels]).astype(np.uint16), labels
+
+
+def assert_same_state(a, b):
+    assert set(a.state()) == set(b.state()) == STATE
+    for name, value in a.state().items():
+        np.testing.assert_array_equal(b.state()[name], value, err_msg=name)
+
+
+class Float64Readout:
+    """The same layer from its formulas: normalisation, softmax, cross-entropy, Adadelta."""
+
+    def __init__(self, n_liquid, n_classes=10):
+        self.parameters = [np.zeros((n_liquid, n_classes)), np.zeros(n_classes)]
+        self.squares, self.steps = ([np.zeros_like(p) for p in self.parameters] for _ in range(2))
+
+    @staticmethod
+    def normalise(counts):
+        sums = counts.sum(axis=1, keepdims=True, dtype=float)
+        x = np.divide(counts, sums, out=np.zeros(counts.shape), where=sums > 0)
+        return x / x.max() if x.max() > 0 else x
+
+    @staticmethod
+    def softmax(z):
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def logits(self, counts):
+        return self.normalise(counts) @ self.parameters[0] + self.parameters[1]
+
+    def gradient(self, counts, labels):
+        n_classes = len(self.parameters[1])
+        wanted = self.softmax(np.where(np.arange(n_classes) == np.asarray(labels)[:, None], 1.0, -1.0))
+        error = (self.softmax(self.logits(counts)) - wanted) / len(labels)
+        return [self.normalise(counts).T @ error + 5e-10 * self.parameters[0], error.sum(axis=0)]
+
+    def train_batch(self, counts, labels):
+        for k, gradient in enumerate(self.gradient(counts, labels)):
+            self.squares[k] = 0.95 * self.squares[k] + 0.05 * gradient**2
+            change = np.sqrt(self.steps[k] + 1e-8) / np.sqrt(self.squares[k] + 1e-8) * gradient
+            self.steps[k] = 0.95 * self.steps[k] + 0.05 * change**2
+            self.parameters[k] = self.parameters[k] - 0.1 * change
+
+    def accuracy(self, counts, labels):
+        return np.mean(self.logits(counts).argmax(axis=1) == labels)
+
+
+# ---- recorded training ----------------------------------------------------------------------------
+
+
+def test_recorded_training(recorded):
+    counts, labels = recorded["readout_counts"], recorded["readout_labels"]
+    n = int(recorded["readout_train_batches"])
+    block = CountBlock.pack(counts[:n], labels[:n])
+    readout, done = Readout(counts.shape[2]), 0
+    for k, steps in enumerate(recorded["readout_steps"]):
+        while done < steps:
+            if done % n == 0 and steps - done >= n:
+                readout.train_block(block)
+                done += n
+            else:
+                readout.train_batch(counts[done % n], labels[done % n])
+                done += 1
+        np.testing.assert_allclose(readout.weights, recorded["readout_W"][k], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(readout.biases, recorded["readout_b"][k], rtol=0, atol=1e-5)
+    accuracy = [readout.accuracy(*batch) for batch in zip(counts, labels, strict=True)]
+    np.testing.assert_allclose(accuracy, recorded["readout_accuracy_per_batch"], atol=1e-7)
+    assert min(accuracy) < 1, "nothing would be said by perfect ones"
+
+
+# ---- formulas in float64 --------------------------------------------------------------------------
+
+
+def test_the_float64_gradient_is_that_of_the_loss(recorded):
+    """The yardstick below is itself measured: by differences of the loss."""
+    counts, labels = random_batches(0, n_batches=1, batch=7, n_liquid=5)
+    plain = Float64Readout(5)
+    random = np.random.default_rng(1)
+    plain.parameters = [random.normal(size=(5, 10)), random.normal(size=10)]
+    penalty = 5e-10
+
+    def loss():
+        targets = np.where(np.arange(10) == labels[0][:, None], 1.0, -1.0)
+        cross = -(plain.softmax(targets) * np.log(plain.softmax(plain.logits(counts[0])))).sum(axis=1)
+        return cross.mean() + penalty * (plain.parameters[0] ** 2).sum() / 2
+
+    gradient = plain.gradient(counts[0], labels[0])
+    for k, place in ((0, (3, 4)), (0, (0, 9)), (1, (2,))):
+        value = plain.parameters[k][place]
+        sides = []
+        for h in (1e-5, -1e-5):
+            plain.parameters[k][place] = value + h
+            sides.append(loss())
+        plain.parameters[k][place] = value
+        assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(gradient[k][place], abs=1e-8)
+
+
+@pytest.mark.parametrize("most", [3, 60, 2000, 60_000])
+def test_steps_equal_the_formulas(most):
+    """Counts above 255 take the wider type on their way."""
+    counts, labels = random_batches(most, most=most)
+    assert (counts.max() > 255) == (most > 255)
+    readout, plain = Readout(40), Float64Readout(40)
+    for _ in range(4):
+        for batch, wanted in zip(counts, labels, strict=True):
+            readout.train_batch(batch, wanted)
+            plain.train_batch(batch, wanted)
+    np.testing.assert_allclose(readout.weights, plain.parameters[0], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(readout.biases, plain.parameters[1], rtol=0, atol=2e-6)
+    assert np.abs(plain.parameters[0]).max() > 1e-3
+    for batch, wanted in zip(counts, labels, strict=True):
+        assert readout.accuracy(batch, wanted) == pytest.approx(plain.accuracy(batch, wanted))
+
+
+def test_the_weight_penalty_counts():
+    """Large weights make its share of the gradient visible: without data of class or spike, it is all there is."""
+    readout = Readout(3)
+    state = readout.state()
+    state["weights"] = np.full((10, 3), 1e5, np.float32)
+    readout.restore(state)
+    loss = readout.train_batch(np.zeros((2, 3), int), [0, 1])
+    assert loss == pytest.approx(np.log(10) + 5e-10 * 30 * 1e10 / 2, rel=1e-5)
+    gradient = 5e-10 * 1e5
+    change = np.sqrt(1e-8) / np.sqrt(0.05 * gradient**2 + 1e-8) * gradient
+    np.testing.assert_allclose(readout.state()["weights_square"], 0.05 * gradient**2, rtol=1e-4)
+    np.testing.assert_allclose(readout.state()["weights_step"], 0.05 * change**2, rtol=1e-4)
+
+
+def test_factors_are_both_divisions_at_once():
+    counts = np.array([[1, 3, 0], [0, 0, 0], [5, 5, 10]], np.uint16)
+    x = counts * sample_factors(counts)[:, None]
+    np.testing.assert_allclose(x, [[1 / 3, 1, 0], [0, 0, 0], [1 / 3, 1 / 3, 2 / 3]], rtol=1e-6)
+    assert sample_factors(counts).dtype == np.float32
+    assert sample_factors(np.zeros((2, 3), np.uint8)).tolist() == [0, 0]
+    wide = np.full((2, 70_000), 65_535, np.uint16)
+    np.testing.assert_allclose(wide * sample_factors(wide)[:, None], 1.0, rtol=1e-6)
+
+
+def test_accuracy_by_hand():
+    readout = Readout(2)
+    state = readout.state()
+    state["weights"][:3] = [1, 0], [0, 1], [0, 0]
+    state["biases"][:] = [0, 0, 0.1, *[-1] * 7]
+    readout.restore(state)
+    counts = np.array([[9, 1], [1, 9], [0, 0], [300, 0]])
+    assert readout.accuracy(counts, [0, 1, 2, 0]) == 1.0
+    assert readout.accuracy(counts, [1, 1, 2, 2]) == 0.5
+    assert count_correct(readout.parameters, CountBlock.pack(counts.reshape(2, 2, 2), [[0, 1], [1, 0]])) == 3
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 7])
+def test_any_batch_size(batch):
+    """Samples are taken in twos and fours: whatever is left over counts once."""
+    counts, labels = random_batches(batch, batch=batch)
+    readout, plain = Readout(40), Float64Readout(40)
+    for values, wanted in zip(counts, labels, strict=True):
+        readout.train_batch(values, wanted)
+        plain.train_batch(values, wanted)
+    np.testing.assert_allclose(readout.weights, plain.parameters[0], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(readout.biases, plain.parameters[1], rtol=0, atol=2e-6)
+    assert [readout.accuracy(*b) for b in zip(counts, labels, strict=True)] == [
+        pytest.approx(plain.accuracy(*b)) for b in zip(counts, labels, strict=True)
+    ]
+
+
+def test_the_loss_is_that_of_the_formulas():
+    counts, labels = random_batches(9)
+    readout, plain = Readout(40), Float64Readout(40)
+    for batch, wanted in zip(counts, labels, strict=True):
+        targets = np.where(np.arange(10) == wanted[:, None], 1.0, -1.0)
+        cross = -(plain.softmax(targets) * np.log(plain.softmax(plain.logits(batch)))).sum(axis=1)
+        penalty = 5e-10 * (plain.parameters[0] ** 2).sum() / 2
+        assert readout.train_batch(batch, wanted) == pytest.approx(cross.mean() + penalty, rel=1e-6)
+        plain.train_batch(batch, wanted)
+
+
+# ---- blocks, samples without spikes, checkpoints --------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [60, 2000])
+def test_a_block_is_its_batches_one_by_one(most):
+    counts, labels = random_batches(2, most=most)
+    one, other, third = Readout(40), Readout(40), Readout(40)
+    one.train_block(CountBlock.pack(counts, labels))
+    for batch, wanted in zip(counts, labels, strict=True):
+        other.train_batch(batch, wanted)
+    for part in (slice(0, 4), slice(4, 6)):
+        third.train_block(CountBlock.pack(counts[part], labels[part]))
+    assert_same_state(one, other)
+    assert_same_state(one, third)
+    correct = sum(
+        count_correct(one.parameters, CountBlock.pack(counts[k : k + 1], labels[k : k + 1])) for k in range(6)
+    )
+    assert count_correct(one.parameters, CountBlock.pack(counts, labels)) == correct
+
+
+def test_order_of_batches_matters():
+    counts, labels = random_batches(3)
+    one, other = Readout(40), Readout(40)
+    one.train_block(CountBlock.pack(counts, labels))
+    other.train_block(CountBlock.pack(counts[::-1], labels[::-1]))
+    assert not np.array_equal(one.weights, other.weights)
+
+
+def test_blocks_are_narrow():
+    counts, labels = random_batches(4, most=10)
+    assert counts.max() <= 255
+    block = CountBlock.pack(counts, labels)
+    assert block.counts.dtype == np.uint8
+    assert block.n_samples == 120
+    assert block.nbytes == counts.size + 2 * 4 * labels.size
+    for largest, dtype in ((255, np.uint8), (256, np.uint16), (65_535, np.uint16)):
+        counts[2, 3, 4] = largest
+        block = CountBlock.pack(counts, labels)
+        assert block.counts.dtype == dtype
+        np.testing.assert_array_equal(block.counts, counts)
+
+
+@pytest.mark.parametrize("silent", [[0], [0, 7, 19], range(20)])
+def test_samples_without_spikes(silent):
+    """They count as zero vectors and leave everything finite; so does a batch of nothing else."""
+    counts, labels = random_batches(6)
+    counts[1, list(silent)] = 0
+    readout, plain = Readout(40), Float64Readout(40)
+    for batch, wanted in zip(counts, labels, strict=True):
+        readout.train_batch(batch, wanted)
+        plain.train_batch(batch, wanted)
+    for value in readout.state().values():
+        assert np.isfinite(value).all()
+    np.testing.assert_allclose(readout.weights, plain.parameters[0], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(readout.biases, plain.parameters[1], rtol=0, atol=2e-6)
+    assert readout.accuracy(counts[1], labels[1]) == pytest.approx(plain.accuracy(counts[1], labels[1]))
+
+
+def test_a_readout_goes_on_from_its_state():
+    """Bit for bit, through NumPy arrays as a checkpoint holds them."""
+    counts, labels = random_batches(7)
+    whole = Readout(40)
+    for _ in range(2):
+        whole.train_block(CountBlock.pack(counts, labels))
+    first = Readout(40)
+    first.train_block(CountBlock.pack(counts, labels))
+    state = {name: np.array(value) for name, value in first.state().items()}
+    assert {value.dtype for value in state.values()} == {np.dtype(np.float32)}
+    second = Readout(40)
+    second.restore(state)
+    assert_same_state(first, second)
+    second.train_block(CountBlock.pack(counts, labels))
+    assert_same_state(whole, second)
+    assert not np.array_equal(first.weights, second.weights), "the first one was left alone"
+
+
+def test_what_a_readout_hands_out_stays():
+    counts, labels = random_batches(8)
+    readout = Readout(40)
+    assert not readout.weights.any()
+    assert not readout.biases.any()
+    assert (readout.weights.shape, readout.biases.shape) == ((40, 10), (10,))
+    readout.train_batch(counts[0], labels[0])
+    before, biases, parameters = readout.weights, readout.biases.copy(), readout.parameters
+    block = CountBlock.pack(counts, labels)
+    correct = count_correct(parameters, block)
+    for _ in range(3):
+        readout.train_block(block)
+    assert count_correct(parameters, block) == correct
+    assert not np.array_equal(readout.weights, before)
+    np.testing.assert_array_equal(parameters[0].T, before)
+    np.testing.assert_array_equal(parameters[1], biases)
+    before[:] = 99
+    assert readout.weights.max() < 99

@@ -1,0 +1,425 @@
+"""report.py: what the page says and shows, of whole, unfinished and damaged runs; and that a browser draws it."""
+
+import base64
+import json
+import re
+import shutil
+import struct
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from made_runs import BATCH, MISTAKEN, made_network, made_run
+from small_runs import RUNNERS, assert_one_line_error, changed, folder_contents, run
+
+from nalsm.evaluation.paper import ACCURACIES
+from nalsm.network import network_path
+from nalsm.report import write_comparison, write_report
+from nalsm.report.run_data import RunData
+from nalsm.report.sections import confusion_matrix
+from nalsm.support.errors import DamagedFile
+
+PICTURES = {"accuracy", "confusion", "digit_accuracy", "spikes", "branching_factor", "weights", "rates", "times"}
+
+
+def data(place, version=7):
+    return RunData(place / "train_data", version, place / "networks")
+
+
+def report(place):
+    """Write the report of run 7; return (Page, titles of what is missing)."""
+    run_data = data(place)
+    missing = write_report(run_data, run_data.folder.report)
+    return Page(run_data.folder.report), missing
+
+
+class Page(HTMLParser):
+    """What a page holds: tags with attributes, and its text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, text):
+        self.text += f" {text}"
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def png_size(image):
+    assert image.startswith(b"\x89PNG\r\n\x1a\n")
+    return struct.unpack(">II", image[16:24])
+
+
+def assert_self_contained(page):
+    """No scripts, and no address of anything outside the file."""
+    assert not page.all("script")
+    for _, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert not re.search(r"url\(|@import", page.text)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Figures are made, but not drawn: that takes seconds a page."""
+    dot = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    monkeypatch.setattr("nalsm.report._png", lambda figure: dot)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The report of a finished run: (folder of the run, page)."""
+    place = tmp_path_factory.mktemp("written")
+    folder = made_run(place)
+    page, missing = report(place)
+    assert missing == []
+    return folder, page
+
+
+def test_pictures_are_in_the_page_and_beside_it(written):
+    folder, page = written
+    assert {path.name for path in folder.path.glob("report_*")} == {f"report_{name}.png" for name in PICTURES}
+    images = [base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in page.all("img")]
+    assert set(images) == {path.read_bytes() for path in folder.path.glob("report_*")}
+    assert all(min(png_size(image)) > 200 for image in images)
+    assert_self_contained(page)
+
+
+def test_page_is_for_everybody(written):
+    _, page = written
+    assert page.all("html") == [{"lang": "en"}]
+    assert "Run 7: NALSM on MNIST" in page.text
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    assert len(page.all("h1")) == 1
+    alts = [image["alt"] for image in page.all("img")]
+    assert len(set(alts)) == len(PICTURES)
+    assert all(len(alt) > 20 for alt in alts)
+    assert len(page.all("figcaption")) == len(PICTURES)
+
+
+def test_page_says_what_is_seen_and_what_is_published(written):
+    _, page = written
+    for words in (
+        "best at cycle 4 (80.00 %",
+        "the test accuracy there, 90.00 %",
+        "Published for NALSM on MNIST: 95.96 ± 0.13 %",
+        "This run used 40 training samples and 6 cycles",
+        "39 lie on the diagonal",
+        "4 taken for 9, 1 times in 4",
+        "worst: 4 (75.0 %)",
+        "a 3, for 100 ms",
+        "Published mean for NALSM on MNIST: about 1.24",
+        "All began at ±3",
+        "Initialisation with AstrocyteSTDP",
+        "10 x 10 x 10",
+        "322 s altogether",
+        "knob_astrocyte_weight 0.015",
+        "2026-01-01",
+    ):
+        assert words in page.text, words
+    assert "Missing" not in page.text
+    assert "imulated" not in page.text
+    assert "not finished" not in page.text
+
+
+def test_confusion_matrix(tmp_path):
+    made_run(tmp_path)
+    matrix = np.diag(np.full(10, 4))
+    matrix[MISTAKEN[0], MISTAKEN[0]] -= 1
+    matrix[MISTAKEN] += 1
+    np.testing.assert_array_equal(confusion_matrix(data(tmp_path)), matrix)
+
+
+def test_counts_are_normalised_batch_by_batch(tmp_path):
+    """A bias that matters in a batch whose inputs are small, and not where they are large."""
+    folder = made_run(tmp_path)
+    arrays, _ = folder.read(folder.counts("test", 1))
+    arrays["olc_S_AGG_RES"][0, 500] = 5000  # makes this sample's own input 1, and those of its batch tiny
+    folder.write(folder.counts("test", 1), arrays)
+    arrays, _ = folder.read(folder.readout_weights)
+    arrays["b_best"][2] = 0.5
+    folder.write(folder.readout_weights, arrays)
+    matrix = confusion_matrix(data(tmp_path))
+    assert matrix.sum(axis=0)[2] == BATCH // 10 + BATCH  # the second batch is taken for 2 throughout
+    assert matrix.sum() == 2 * BATCH
+
+
+@pytest.mark.parametrize(
+    ("stage", "shown", "words"),
+    [
+        ("started", set(), ("stands at: initialising", "initialisation is not complete", "not yet")),
+        ("initialised", {"weights", "times"}, ("stands at: counting 0 of 100", "counting of the test samples is not")),
+        ("counting", {"weights", "times"}, ("stands at: counting 20 of 100",)),
+        (
+            "training",
+            PICTURES,
+            ("stands at: cycle 5 of 6", "each of 5 cycles of 6 (the run is not finished)", "so far"),
+        ),
+    ],
+)
+def test_unfinished_run(quick, tmp_path, stage, shown, words):
+    folder = made_run(tmp_path, 7, stage)
+    leftover = folder.report_picture("accuracy")
+    leftover.write_text("of the run that was in this folder before")
+    page, missing = report(tmp_path)
+    assert "The run is not finished." in page.text
+    for word in words:
+        assert word in page.text
+    assert {path.name for path in folder.path.glob("report_*")} == {f"report_{name}.png" for name in shown}
+    assert len(page.all("img")) == len(shown) == len(PICTURES) - len(missing)
+    assert_self_contained(page)
+
+
+def test_text_of_others_is_escaped(quick, tmp_path):
+    details = {"command": "<script>alert(1)</script>", "machine": "<b>&amp;</b>", "packages": {"<i>": '"x"'}}
+    made_run(tmp_path, dataset='<img src="x">', details=details)
+    one, _ = report(tmp_path)
+    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html")
+    for page in (one, Page(tmp_path / "both.html")):
+        assert_self_contained(page)
+        assert '<img src="x">' in page.text
+        assert not page.all("b")
+    assert "<script>alert(1)</script>" in one.text
+    assert "<b>&amp;</b>" in one.text
+
+
+def test_simulated_data_are_named_so(quick, tmp_path):
+    made_run(tmp_path, network=made_network(2312), dataset="simulated N-MNIST")
+    one, _ = report(tmp_path)
+    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html")
+    for page in (one, Page(tmp_path / "both.html")):
+        assert "Simulated data." in page.text
+        assert "They are not N-MNIST" in page.text
+        assert "95.90" not in page.text
+        assert "no figure" in page.text
+
+
+def test_classes_of_fashion_mnist(quick, tmp_path):
+    folder = made_run(tmp_path, dataset="Fashion-MNIST")
+    page, _ = report(tmp_path)
+    assert "coat taken for ankle boot" in page.text
+    assert "83.05 ± 0.21" in page.text
+    assert folder.report_picture("class_accuracy").exists()
+
+
+def test_model_without_initialisation(quick, tmp_path):
+    made_run(tmp_path, model="LSM")
+    page, missing = report(tmp_path)
+    assert not missing
+    assert "Nothing learns in this model" in page.text
+
+
+def test_branching_factors_that_were_computed_are_used(quick, tmp_path):
+    folder = made_run(tmp_path)
+    folder.write(folder.branching_factors("test", 1), {"per_sample": np.array([7.0, 8.0])})
+    assert "the mean here is 7.50" in report(tmp_path)[0].text
+
+
+def test_network_that_is_not_there_or_another(quick, tmp_path):
+    made_run(tmp_path)
+    path = network_path(tmp_path / "networks", 1)
+    path.unlink()
+    page, missing = report(tmp_path)
+    assert f"there is no {path}; say with --networks-dir" in page.text
+    made_network(n_inputs=700).save(path)
+    page, again = report(tmp_path)
+    assert again == missing
+    assert f"{path} is not the network of this run" in page.text
+    assert "Published for NALSM on MNIST" in page.text  # the readout tells the number of neurons
+    assert len(page.all("img")) == len(PICTURES) - len(missing) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    [
+        ("TEST_7_S_AGG_BATCH_1.datasagg", 3),
+        ("TEST_7_SPIKES_BATCH_1.spikes", 2),
+        ("W_INI.wdata", 1),
+        ("FILE_L_VAL_ACC_L.files", 1),
+    ],
+)
+def test_damaged_file(quick, tmp_path, name, titles):
+    folder = made_run(tmp_path)
+    path = folder.path / name
+    path.write_bytes(path.read_bytes()[:-1])
+    page, missing = report(tmp_path)
+    assert len(missing) == titles
+    assert f"{name} is damaged" in page.text
+    assert "The run is not finished" not in page.text
+
+
+def test_folder_that_holds_no_run(tmp_path):
+    (tmp_path / "train_data" / "ver_7").mkdir(parents=True)
+    with pytest.raises(DamagedFile, match="no parameters of a run"):
+        data(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("sample_ms", "250"), ("cycles", None), ("seed", 1.5)])
+def test_parameters_that_are_no_runs(tmp_path, name, value):
+    made_run(tmp_path, 7, "started", **{name: value})
+    with pytest.raises(DamagedFile, match=r"VER_7_params\.json|cannot be read"):
+        data(tmp_path)
+
+
+def test_report_is_no_result(quick, tmp_path):
+    """A folder with a report is the same run as before, and a report can be written again."""
+    folder = made_run(tmp_path, 7, "training")
+    before = folder_contents(folder.path)
+    for _ in range(2):
+        report(tmp_path)
+    assert folder_contents(folder.path) == before
+    with folder.locked():
+        folder.start(folder.identity, {})
+    assert not list(folder.path.glob(".*.part"))
+    with folder.locked(overwrite=True):
+        assert [path.name for path in folder.path.iterdir()] == [".lock"]
+
+
+def test_comparison(tmp_path):
+    made_run(tmp_path, 7)
+    made_run(tmp_path, 8, "training", model="LSM+AP-STDP")
+    made_run(tmp_path, 9, "started", model="LSM+STDP")
+    path = tmp_path / "all.html"
+    write_comparison([data(tmp_path, version) for version in (8, 7, 9)], path)
+    page = Page(path)
+    assert_self_contained(page)
+    assert "Runs 8, 7, 9 side by side" in page.text
+    assert "test accuracy 90.00 % 90.00 % not yet" in page.text
+    assert "state cycle 5 of 6 finished initialising" in page.text
+    for model in ("NALSM", "LSM+AP-STDP"):
+        assert f"{ACCURACIES[model, 'MNIST', 1000]} %" in page.text
+    assert "Not finished: 8, 9" in page.text
+    assert page.all("img")[0]["alt"] == "run 8: 90.00 %; run 7: 90.00 %; run 9: no accuracy yet"
+
+
+# ---- the program ---------------------------------------------------------------------------------
+
+
+def program(place, *arguments):
+    folders = (f"--networks-dir={place}/networks", f"--output-dir={place}/train_data")
+    return [sys.executable, str(RUNNERS / "report.py"), *folders, *map(str, arguments)]
+
+
+def test_program_on_a_real_run(finished_place):
+    folder = finished_place / "train_data" / "ver_7"
+    before = folder_contents(folder)
+    done = run(program(finished_place), ["7"])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert f"report: {folder / 'report.html'}" in done.stdout
+    page = Page(folder / "report.html")
+    assert "missing: spikes of one sample, branching factor" in done.stdout  # so small a run records none
+    assert "there are no recorded spikes" in page.text
+    assert len(page.all("img")) == 6
+    assert folder_contents(folder) == before
+
+    run_data = data(finished_place)
+    matrix = confusion_matrix(run_data)
+    best = np.argmax(run_data.accuracies()["valid"])
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(run_data.accuracies()["test"][best])
+
+
+def test_program_compares(tmp_path):
+    for version in (7, 8):
+        made_run(tmp_path, version)
+    done = run(program(tmp_path, "--compare", 7, 8), "")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"comparison: {tmp_path}/train_data/comparison_7_8.html\n"
+    assert (tmp_path / "train_data" / "comparison_7_8.html").is_file()
+    done = run(program(tmp_path, "--compare", 8, 7, f"--output={tmp_path}/x.html"), "")
+    assert "Runs 8, 7" in Page(tmp_path / "x.html").text, done.stderr
+
+
+def test_program_refuses(tmp_path):
+    made_run(tmp_path)
+    (tmp_path / "train_data" / "ver_9").mkdir()
+    absent = str(tmp_path / "train_data" / "ver_8")
+    assert_one_line_error(run(program(tmp_path), ["8"]), 2, "VERSION", absent, "nalsm.runs")
+    assert_one_line_error(run(program(tmp_path, "--version=seven"), ""), 2, "--version", "'seven'")
+    assert_one_line_error(run(program(tmp_path), ["9"]), 1, "ver_9", "no parameters of a run")
+    assert_one_line_error(run(program(tmp_path, "--compare", 7), ""), 2, "--compare")
+    assert_one_line_error(run(program(tmp_path, "--compare", 7, 8), ""), 2, absent)
+    assert_one_line_error(run(program(tmp_path, 7), ""), 2, "--compare")
+    elsewhere = f"{tmp_path}/no/x.html"
+    assert_one_line_error(run(program(tmp_path, "--version=7", "--output", elsewhere), ""), 2, "--output", elsewhere)
+
+
+def test_nothing_heavy_before_the_question(tmp_path):
+    code = """
+import atexit, sys
+heavy = ("tensorflow", "numba", "scipy", "h5py", "matplotlib", "jinja2")
+atexit.register(lambda: print([name for name in heavy if name in sys.modules]))
+"""
+    done = run(changed(program(tmp_path), code), ["x"])
+    assert_one_line_error(done, 2, "VERSION")
+    assert done.stdout.splitlines()[-1] == "[]", done
+
+
+# ---- in a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("there is no chromium with its driver (Debian: apt-get install chromium chromium-driver)")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(driver))
+    yield driver
+    driver.quit()
+
+
+def requests_of(browser):
+    """The addresses the pages have asked for since the last call, and what the browser complained about."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return asked, [entry["message"] for entry in browser.get_log("browser")]
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_browser_draws_the_page(written, browser, width):
+    folder, _ = written
+    address = folder.report.as_uri()
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    requests_of(browser)
+    browser.get(address)
+    assert browser.title == "Run 7: NALSM on MNIST"
+    decoded = "Promise.allSettled([...document.images].map(i => i.decode())).then(all => all.map(one => one.status))"
+    assert browser.execute_script(f"return {decoded}") == ["fulfilled"] * len(PICTURES)
+    sizes = browser.execute_script("return [...document.images].map(i => [i.naturalWidth, i.clientWidth])")
+    assert len(sizes) == len(PICTURES)
+    assert all(natural > 0 for natural, _ in sizes)
+    assert all(width * 0.5 < shown <= width for _, shown in sizes)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # nothing sticks out
+    asked, complaints = requests_of(browser)
+    assert asked[0] == address
+    assert all(url.startswith("data:image/png;base64,") for url in asked[1:])
+    assert complaints == []
+
+
+def test_browser_test_sees_requests(tmp_path, browser):
+    """The test above would notice a picture that is loaded from elsewhere, and one that cannot be drawn."""
+    path = tmp_path / "page.html"
+    path.write_text('<title>x</title><img src="http://127.0.0.1:9/x.png">')
+    requests_of(browser)
+    browser.get(path.as_uri())
+    assert "http://127.0.0.1:9/x.png" in requests_of(browser)[0]
+    assert browser.execute_script("return document.images[0].naturalWidth") == 0

@@ -1,0 +1,434 @@
+"""python -m nalsm.sweep: from a file to cells, to finished version folders, to a page of results."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from statistics import mean, stdev
+
+import numpy as np
+import pytest
+from made_runs import made_network, made_run
+from small_runs import ROOT, assert_one_line_error, environment, folder_contents
+
+from nalsm.evaluation import kernel_quality_files
+from nalsm.evaluation.paper import ACCURACIES
+from nalsm.network import Network, network_path
+from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.support.errors import UserError
+from nalsm.sweep import execute
+from nalsm.sweep.page import write_page
+from nalsm.sweep.plan import read_sweep, require_no_conflicts
+from nalsm.sweep.steps import Places, steps_of
+
+SMALL = """
+title = "Two small models"
+
+[networks]
+dims = [4, 4, 4]
+first = 11
+count = 2
+
+[settings]
+gpu = -1
+batch_size = 25
+batchs_per_block = 4
+train_samples = 100
+valid_samples = 25
+test_samples = 25
+init_samples = 20
+sample_ms = 40
+cycles = 4
+
+[[runs]]
+model = "NALSM"
+dataset = "MNIST"
+first_version = 100
+astro_w_scaling = [0.015, 0.03]
+table = "curve"
+
+[[runs]]
+model = "LSM"
+dataset = "MNIST"
+first_version = 300
+intial_abs_w_sclr = 0.7
+networks = { count = 1 }
+"""
+
+
+def file_of(folder, text=SMALL):
+    path = folder / "sweep.toml"
+    path.write_text(text)
+    return path
+
+
+def sweep_command(place, *arguments):
+    """A sweep that leaves everything in `place`."""
+    folders = [f"--networks-dir={place}/networks", f"--output-dir={place}/train_data"]
+    return [sys.executable, "-m", "nalsm.sweep", *map(str, arguments), *folders]
+
+
+def sweep(place, *arguments):
+    return subprocess.run(
+        sweep_command(place, *arguments), capture_output=True, text=True, timeout=300, check=False, env=environment(),
+        cwd=ROOT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def contents(place):
+    return {path.name: folder_contents(path) for path in sorted((place / "train_data").iterdir())}
+
+
+def places_of(place):
+    return Places(ROOT, ROOT / "datasets", place / "networks", place / "train_data")
+
+
+# ---- the file ------------------------------------------------------------------------------------
+
+
+def test_cells_of_a_file(tmp_path):
+    cells = read_sweep(file_of(tmp_path)).cells
+    assert [(cell.version, cell.model, cell.network.number, cell.settings["seed"]) for cell in cells] == [
+        (101, "NALSM", 11, 1), (201, "NALSM", 11, 1), (301, "LSM", 11, 1), (102, "NALSM", 12, 2), (202, "NALSM", 12, 2),
+    ]  # fmt: skip
+    assert [tuple(cell.knobs.values()) for cell in cells] == [(0.015,), (0.03,), (0.7,), (0.015,), (0.03,)]
+    assert (cells[0].settings["cycles"], cells[0].settings["init_ms"]) == (4, 20)
+
+
+def test_more_networks_change_no_cell(tmp_path):
+    few, many = (read_sweep(file_of(tmp_path), networks=count).cells for count in (1, 10))
+    assert [cell for cell in many if cell.network.number == 11] == list(few)
+    assert len(many) == 2 * 10 + 1  # the second entry says that it wants one
+
+
+BAD = {
+    "no such model": ('model = "LSM"', 'model = "LSN"', "entry 2: model is 'LSN'"),
+    "unknown key": ("cycles = 4", "cicles = 4", "cicles is not known"),
+    "knob missing": ("intial_abs_w_sclr = 0.7", "", "entry 2: intial_abs_w_sclr is missing"),
+    "knob too low": ("intial_abs_w_sclr = 0.7", "intial_abs_w_sclr = -1", "INTIAL_ABS_W_SCLR: read '-1'"),
+    "not a number": ("[0.015, 0.03]", "[0.015, nan]", "ASTRO_W_SCALING: read 'nan'"),
+    "no values": ("[0.015, 0.03]", "[]", "empty list"),
+    "list of sizes": ("batch_size = 25", "batch_size = [25, 50]", "BATCH_SIZE: read '[25, 50]'"),
+    "batch size": ("batch_size = 25", "batch_size = 7", "7 does not divide"),
+    "no dims": ("dims = [4, 4, 4]", "dims = [4, 4]", "expected three sizes"),
+    "flags of the sweep": ("cycles = 4", "version = 4", "version is not known"),
+    "not TOML": ("[networks]", "[networks", "is not TOML"),
+    "versions overlap": ("first_version = 300", "first_version = 200", "version 201 is wanted twice"),
+    "version too high": ("first_version = 300", "first_version = 1000000", "expected a whole number from 0 to 999999"),
+    "networks overlap": ("count = 1 }", "count = 1, dims = [4, 4, 5] }", "network 11 is wanted twice"),
+    "measures": ("networks = { count", 'measures = ["rank"]\nnetworks = { count', "measures has 'rank'"),
+    "curve without a knob": ('model = "LSM"', 'model = "LSM+STDP"\ntable = "curve"', "needs one knob"),
+    "no runs": ("[[runs]]", "[[rums]]", "rums is not known"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_mistakes_in_a_file(tmp_path, name):
+    before, after, words = BAD[name]
+    assert before in SMALL
+    path = file_of(tmp_path, SMALL.replace(before, after))
+    with pytest.raises(UserError) as caught:
+        require_no_conflicts([read_sweep(path)])
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_mistakes_on_the_command_line(tmp_path):
+    assert_one_line_error(sweep(tmp_path), 2, "name the file of a sweep")
+    assert_one_line_error(sweep(tmp_path, tmp_path / "no.toml"), 2, "no.toml: No such file")
+    path = file_of(tmp_path)
+    assert_one_line_error(sweep(tmp_path, path, path), 2, "version 101 is wanted twice")
+    assert_one_line_error(sweep(tmp_path, path, "--results=nowhere/page.md"), 2, "--results: there is no folder")
+    assert not (tmp_path / "train_data").exists()
+
+
+def test_the_paper_files_have_its_cells():
+    files = ("paper_mnist", "paper_fashion_mnist", "paper_nmnist", "sizes_mnist")
+    sweeps = [read_sweep(ROOT / "sweeps" / f"{name}.toml") for name in files]
+    require_no_conflicts(sweeps)
+    cells = [cell for sweep in sweeps for cell in sweep.cells]
+    there = {(cell.model, cell.dataset, cell.network.n_liquid) for cell in cells}
+    assert {key for key in ACCURACIES if key[2] == 1000} <= there
+    assert all(sum(cell.table == "accuracy" and cell.model == model and cell.dataset == dataset for cell in cells) == 3
+               for model, dataset, size in ACCURACIES if size == 1000)  # fmt: skip
+    curve = {cell.knobs["astrocyte_weight"] for cell in cells if cell.table == "curve"}
+    assert min(curve) == 0.002 and max(curve) == 0.2
+
+
+# ---- running -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A place with the finished cells of one entry, two networks; what the sweep said."""
+    place = tmp_path_factory.mktemp("swept")
+    done = sweep(place, file_of(place), f"--results={place}/page.md")
+    assert done.returncode == 0, done.stderr
+    return place, done.stdout
+
+
+def test_a_sweep_is_ordinary_runs(swept, tmp_path):
+    """Every cell is there, and what --as-script prints makes the same contents in a shell."""
+    place, said = swept
+    assert "5 of 5 cells are done, 0 of them were before" in said
+    assert sorted(contents(place)) == ["ver_101", "ver_102", "ver_201", "ver_202", "ver_301"]
+    printed = sweep(tmp_path, file_of(tmp_path), "--as-script", "--networks=1")
+    assert printed.returncode == 0 and not (tmp_path / "train_data").exists()
+    python = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n'
+    lines = printed.stdout.split("# version 301")[0]  # the first two cells are enough
+    done = subprocess.run(["sh", "-e"], input=python + lines, text=True, capture_output=True, check=False,
+                          env=environment(), timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    mine, theirs = contents(tmp_path), contents(place)
+    assert mine == {name: theirs[name] for name in ("ver_101", "ver_201")}
+
+
+def test_what_is_finished_is_left_alone(swept):
+    place, _ = swept
+    before = {path: path.stat().st_mtime_ns for path in (place / "train_data").rglob("*") if path.is_file()}
+    done = sweep(place, place / "sweep.toml")
+    assert done.returncode == 0 and "5 of 5 cells are done, 5 of them were before" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    listed = sweep(place, place / "sweep.toml", "--list", "--networks=3")
+    assert listed.stdout.count(": done") == 5
+    assert listed.stdout.count(": lacks network, training") == 2
+    listed = sweep(place, place / "sweep.toml", "--list", "--only=301", "--only=102")
+    assert [line.split(",")[0] for line in listed.stdout.splitlines()] == ["version 301", "version 102"]
+    assert_one_line_error(sweep(place, place / "sweep.toml", "--only=103"), 2, "--only: read 103")
+
+
+def test_the_page_of_a_sweep(swept):
+    place, said = swept
+    page = (place / "page.md").read_text()
+    assert f"results: {place}/page.md\n" in said
+    assert "5 of 5 cells are finished" in page and "## Not finished" not in page
+    assert "## NALSM on MNIST: ASTRO_W_SCALING" in page
+    picture = next(place.glob("page_*.png"))
+    assert f"]({picture.name})" in page and picture.read_bytes().startswith(b"\x89PNG")
+    assert "| MNIST (reduced) | LSM | INTIAL_ABS_W_SCLR 0.7 | 64 | 1 of 1 |" in page
+
+
+def test_a_failing_cell_does_not_stop_the_others(tmp_path):
+    """One version folder holds something else, one measure cannot be computed: the rest is made."""
+    text = SMALL.replace("count = 2", "count = 1").replace("[0.015, 0.03]", "0.015")
+    text += 'measures = ["branching_factor"]\n'
+    taken = tmp_path / "train_data" / "ver_101"
+    taken.mkdir(parents=True)
+    (taken / "thesis.txt").write_text("mine")
+    done = sweep(tmp_path, file_of(tmp_path, text), f"--results={tmp_path}/page.md", "--quiet")
+    assert_one_line_error(done, 1, "2 of 2 cells failed")
+    assert (
+        "failed: version 101, NALSM on MNIST, ASTRO_W_SCALING 0.015, network 11: training ended with 2: " in done.stdout
+    )
+    assert "branching factor ended with 2: VERSION: the run in" in done.stdout
+    assert (taken / "thesis.txt").read_text() == "mine" and len(list(taken.iterdir())) <= 2  # and the lock
+    assert (
+        "- NALSM on MNIST, ASTRO_W_SCALING 0.015, 64 neurons: network 11 (version 101)"
+        in (tmp_path / "page.md").read_text()
+    )
+    assert RunFolder(tmp_path / "train_data", 301).is_finished()
+
+
+def test_cells_on_a_cluster(swept, tmp_path):
+    """Two worker processes, one folder taken: the other cells are those of a sweep without a cluster."""
+    pytest.importorskip("distributed")
+    taken = tmp_path / "train_data" / "ver_201"
+    taken.mkdir(parents=True)
+    (taken / "thesis.txt").write_text("mine")
+    done = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2")
+    assert_one_line_error(done, 1, "1 of 5 cells failed")
+    assert "4 of 5 cells are done, 0 of them were before" in done.stdout
+    assert "GPU?" not in done.stdout  # no training program was started here: what it asks stays with the workers
+    assert (
+        "failed: version 201, NALSM on MNIST, ASTRO_W_SCALING 0.03, network 11: training ended with 2: " in done.stdout
+    )
+    shutil.rmtree(taken)
+    assert contents(tmp_path) == {name: files for name, files in contents(swept[0]).items() if name != "ver_201"}
+    again = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2", "--only=301", "--only=102")
+    assert again.returncode == 0 and "2 of 2 cells are done, 2 of them were before" in again.stdout
+    assert_one_line_error(sweep(tmp_path, tmp_path / "sweep.toml", "--cluster=here"), 2, "--cluster: read 'here'")
+
+
+def test_a_cell_whose_lost_worker_still_ends_is_run_again(monkeypatch):
+    """The lock of a program that is ending refuses the cell at first; one that fails otherwise is not run again."""
+    commands = pytest.importorskip("nalsm.cluster.commands")
+    ends = {"a": [(0, "")], "b": [(1, "failed: ... another process is working in ver_1"), (0, "")], "c": [(1, "full")]}
+
+    def run_commands(_address, names, _folder, _say):
+        yield from [(name, *ends[name].pop(0)) for name in names]
+
+    monkeypatch.setattr(commands, "run_commands", run_commands)
+    assert list(execute._spread("local:2", ["b", "a", "c"], "folder")) == [("a", 0, ""), ("c", 1, "full"), ("b", 0, "")]
+
+
+def test_a_network_of_that_number_that_is_another(tmp_path):
+    (tmp_path / "networks").mkdir()
+    Network.generate((4, 4, 4), 784, seed=9).save(network_path(tmp_path / "networks", 11))
+    done = sweep(tmp_path, file_of(tmp_path, SMALL.replace("count = 2", "count = 1")))
+    assert_one_line_error(done, 1, "3 of 3 cells failed")
+    assert "Network_11.h5 is another network than the sweep's (4 x 4 x 4, 784 inputs, seed 1)" in done.stdout
+    assert not (tmp_path / "train_data").exists()
+    listed = sweep(tmp_path, tmp_path / "sweep.toml", "--list", "--networks=1", "--only=101")
+    assert_one_line_error(listed, 1, "1 of 1 cells failed")
+
+
+def test_a_file_whose_data_are_not_there(tmp_path):
+    """It is left out with a line, and the page says so; without `only_with_data` its cells fail."""
+    text = SMALL.replace('dataset = "MNIST"', 'dataset = "N-MNIST"')
+    path = file_of(tmp_path, "only_with_data = true\n" + text)
+    flags = (f"--data-dir={tmp_path}", "--list", f"--results={tmp_path}/page.md")
+    done = sweep(tmp_path, path, *flags)
+    assert done.returncode == 0 and f"{path} is left out: N-MNIST: neither" in done.stdout
+    assert "- Two small models (`sweep.toml`): its recordings are not there" in (tmp_path / "page.md").read_text()
+    failed = sweep(tmp_path, file_of(tmp_path, text), f"--data-dir={tmp_path}", "--only=301")
+    assert_one_line_error(failed, 1, "1 of 1 cells failed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_stopped_and_gone_on_with(swept, tmp_path, number):
+    """The program at work ends with the sweep; the same command brings the cells to the same contents."""
+    path = file_of(tmp_path)
+    process = subprocess.Popen(sweep_command(tmp_path, path, "--networks=1"), cwd=ROOT, env=environment(), text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+    folder = tmp_path / "train_data" / "ver_201"
+    until = time.monotonic() + 120
+    while not (folder / "W_INI.wdata").exists() and time.monotonic() < until:
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert len(errors.splitlines()) == 1 and f"stopped by {number.name}" in errors
+    at_work = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout.split()
+    assert [pid for pid in at_work if int(pid) != os.getpid()] == []
+    assert sweep(tmp_path, path, "--networks=1").returncode == 0
+    theirs = contents(swept[0])
+    assert contents(tmp_path) == {name: theirs[name] for name in ("ver_101", "ver_201", "ver_301")}
+
+
+# ---- measures and the page -----------------------------------------------------------------------
+
+PAPER = """
+[networks]
+dims = [10, 10, 10]
+first = 1
+count = 3
+
+[settings]
+gpu = -1
+batch_size = 10000
+batchs_per_block = 5
+
+[[runs]]
+model = "NALSM"
+dataset = "MNIST"
+first_version = 10
+astro_w_scaling = 0.015
+measures = ["branching_factor", "kernel_quality"]
+"""
+TESTS = {11: 95.5, 12: 96.25}  # test accuracy of networks 1 and 2; network 3 is missing
+FACTORS = {11: 1.25, 12: 1.5}
+RANKS = {11: (990, 980), 12: (991, 985)}
+
+
+def published_runs(place, cycles=5_000):
+    """Make finished runs of two of three networks as a full run leaves them, as far as a page reads it."""
+    for version, seed in ((11, 1), (12, 2)):
+        folder = made_run(
+            place, version, "finished", made_network(), seed=seed, network_number=seed, batch_size=10_000,
+            train_samples=50_000, valid_samples=10_000, test_samples=10_000, init_samples=50_000, sample_ms=250,
+            cycles=cycles,
+        )  # fmt: skip
+        accuracies = {name: np.linspace(0, 1, 4) for name in ACCURACY_NAMES.values()}
+        accuracies[ACCURACY_NAMES["test"]] = np.array([0.1, 0.2, 0.3, TESTS[version] / 100])
+        folder.write(folder.accuracies, accuracies)
+        for split, batches in (("valid", 1), ("test", 1), ("train", 5)):
+            for batch in range(batches):
+                factors = {"per_sample": np.array([FACTORS[version], np.nan])}
+                folder.write(folder.branching_factors(split, batch), factors)
+    return place
+
+
+@pytest.fixture
+def published_place(tmp_path):
+    return published_runs(tmp_path)
+
+
+def add_ranks(place, version):
+    from nalsm.runs.noise_folder import open_noise
+
+    folder = RunFolder(place / "train_data", version)
+    folder.open()
+    noisy = open_noise(folder)
+    from nalsm.runs.folder import identity_hash
+
+    noisy.start({"run": identity_hash(folder.identity), "batch_size": 10_000, "test_samples": 10_000}, {})
+    kernel_quality_files.write(folder, {name: np.array([rank, rank]) for name, rank in zip(("SP", "AP"),
+                               RANKS[version], strict=True)}, {"seed": 0})  # fmt: skip
+    return noisy
+
+
+def row_of(page, section, first):
+    table = page.split(f"## {section}")[1].split("\n## ")[0]
+    line = next(line for line in table.splitlines() if line.startswith(f"| {first}"))
+    return [cell.strip(" *") for cell in line.strip("|").split("|")]
+
+
+def test_figures_of_the_page(published_place):
+    for version in RANKS:
+        add_ranks(published_place, version)
+    plan = read_sweep(file_of(published_place, PAPER))
+    missing = write_page([plan], places_of(published_place), published_place / "page.md")
+    page = (published_place / "page.md").read_text()
+    assert [cell.version for cell in missing] == [13]
+    middle, deviation = mean(TESTS.values()), stdev(TESTS.values())
+    assert row_of(page, "Accuracy", "MNIST") == [
+        "MNIST", "NALSM", "ASTRO_W_SCALING 0.015", "1000", "2 of 3", f"{middle:.2f}", f"{deviation:.2f}",
+        "95.50, 96.25", "95.96 ± 0.13", f"{(middle - 95.96) / 0.13:+.1f}",
+    ]  # fmt: skip
+    assert row_of(page, "Branching factor and kernel quality", "MNIST")[4:] == [
+        "2", "1.375", "0.177", "1.24", "2", "990.50", "0.71", "994.2", "982.50", "3.54", "986.4",
+    ]  # fmt: skip
+    assert "- NALSM on MNIST, ASTRO_W_SCALING 0.015, 1000 neurons: network 3 (version 13)" in page
+    assert row_of(page, "Every run", "11")[-4:] == ["2", "20", "300", "0.60"]  # seconds of the stages, GB
+
+
+def test_reduced_runs_are_not_compared(tmp_path):
+    """With one cycle less there is no published figure beside the accuracy."""
+    place, text = published_runs(tmp_path, cycles=4_999), PAPER.replace("[settings]", "[settings]\ncycles = 4999")
+    write_page([read_sweep(file_of(place, text))], places_of(place), place / "page.md")
+    page = (place / "page.md").read_text()
+    assert row_of(page, "Accuracy", "MNIST")[0] == "MNIST (reduced)"
+    assert row_of(page, "Accuracy", "MNIST")[-2:] == ["-", "-"]
+    assert row_of(page, "Branching factor", "MNIST")[7] == "-"
+
+
+def test_another_run_in_the_folder_is_no_result(published_place):
+    """A run with other settings than the cell's, or whose parameters were changed, is not tabled."""
+    other = read_sweep(file_of(published_place, PAPER.replace("[settings]", "[settings]\ncycles = 4999")))
+    assert len(write_page([other], places_of(published_place), published_place / "page.md")) == 3
+    path = RunFolder(published_place / "train_data", 11).parameters_json
+    path.write_text(path.read_text().replace('"cycles": 5000', '"cycles": 4999'))
+    assert len(write_page([other], places_of(published_place), published_place / "page.md")) == 3
+
+
+def test_measures_are_made_when_they_lack(published_place):
+    cell = read_sweep(file_of(published_place, PAPER)).cells[0]
+
+    def lacking():
+        steps = steps_of(cell, places_of(published_place))
+        return [step.name for step in steps if step.name != "network" and not step.is_done()]
+
+    assert lacking() == ["noisy test set", "kernel quality"]
+    noisy = add_ranks(published_place, 11)
+    assert lacking() == ["noisy test set"]  # its counts were not written
+    noisy.write(noisy.counts("test", 0), {"olc_S_AGG_RES": np.zeros((2, 2))})
+    assert lacking() == []
+    noisy.parameters_json.unlink()
+    noisy.start({**noisy.identity, "seed": 99}, {})
+    assert "kernel quality" in lacking()  # of another noisy test set
+    factors = RunFolder(published_place / "train_data", 11).branching_factors("test", 0)
+    factors.write_bytes(factors.read_bytes()[:-1])
+    assert "branching factor" in lacking()

@@ -1,0 +1,150 @@
+"""HDF5 files with the right checksum and the wrong contents, each made from a few bytes that choose what is wrong."""
+
+import hashlib
+import json
+
+import numpy as np
+from fuzzing import events, hdf5, signed
+
+from nalsm.datasets import packing
+from nalsm.network import Network
+
+NUMBERS = (0, 1, -1, 2, 7, 8, 255, 65_535, 2**31 - 1, 2**31, -(2**31), 2**32 + 1, 2**53, 2**63 - 1, -(2**63))
+VALUES = (*NUMBERS, None, True, False, "", "8", "nalsm network 1", [], [2, 2, 2], [8, 1, 1], [2, 2], [0, 0, 0],
+          [-2, -2, 2], [2, 2, "2"],
+          {}, {"a": 1}, 1.5, 8.0, float("nan"), float("inf"), 10**30, [[[[]]]], "x" * 999)  # fmt: skip
+KINDS = ("u1", "i1", "u2", "i4", "i8", "u8", "f4", "f8", "?", "S3", "c8", ">i4", "f2")
+OTHERS = (
+    "huge", "bomb", "contiguous", "external", "soft link", "external link", "group", "text", "objects", "empty",
+    "compound", "odd filter", "twice", "references",
+)  # fmt: skip
+MOST = 10**12  # values that a few bytes claim
+
+
+class Choices:
+    """Numbers from bytes; 0 for ever behind their end."""
+
+    def __init__(self, image):
+        self._rest = iter(image)
+
+    def number(self, below):
+        return (next(self._rest, 0) + 256 * next(self._rest, 0)) % below
+
+    def pick(self, values):
+        return values[self.number(len(values))]
+
+
+def network_parts():
+    network = Network.generate((2, 2, 2), 20, 1)
+    arrays = {name: np.array(getattr(network, name)) for name in ("pre", "post", "sign", "positions")}
+    numbers = {"n_exc": network.n_exc, "n_inh": network.n_inh, "n_inputs": 20, "dims": [2, 2, 2], "seed": 1}
+    return arrays, {"format": "nalsm network 1", **numbers}
+
+
+def packed_parts():
+    recordings = [packing.encode_events(*events(place)) for place in range(7)]
+    arrays = {
+        "labels": np.array([5, 0, 4, 1, 9, 2, 1], np.uint8),
+        "offsets": np.cumsum([0, *map(len, recordings)]),
+        "crc32": np.array([packing.zlib.crc32(recording) for recording in recordings], np.uint32),
+        "events": np.concatenate(recordings),
+    }
+    digest = hashlib.sha256(arrays["events"]).hexdigest()
+    return arrays, {"name": "N-MNIST", "n_train": 6, "origin": {}, "events_sha256": digest}
+
+
+def counts_parts():
+    arrays = {"olc_S_AGG_RES": np.ones((5, 20), np.uint16), "scalar_labels_in_batch_arr": np.arange(5, dtype=np.uint8)}
+    return arrays, {"run": "0" * 64}
+
+
+def forged(parts, choices):
+    """Return a signed file of these parts (arrays, attributes) after one to four changes."""
+    arrays, attributes = parts
+    odd = {}
+    for _ in range(1 + choices.number(4)):
+        change, name = choices.number(8), choices.pick(sorted(arrays)) if arrays else "x"
+        array = arrays.get(name, np.zeros(3))
+        if change == 0:
+            attributes[choices.pick([*attributes, "more"])] = choices.pick(VALUES)
+        elif change == 1 and array.size and array.dtype.kind in "iu":
+            value = choices.pick(NUMBERS) % (int(np.iinfo(array.dtype).max) + 1)
+            array.flat[choices.number(array.size)] = value
+        elif change == 2:
+            with np.errstate(all="ignore"):
+                arrays[name] = array.real.astype(choices.pick(KINDS))
+        elif change == 3:
+            arrays[name] = array[: choices.number(len(array) + 1)] if array.ndim else array
+        elif change == 4:
+            arrays[name] = choices.pick([array.reshape(1, -1), np.concatenate([array, array]), array[..., None]])
+        elif change == 5:
+            arrays.pop(name, None)
+        else:
+            odd[name] = choices.pick(OTHERS)
+    text = choices.pick([json.dumps(attributes)] * 6 + ["[" * 100_000, "", "null", "[]", '{"a":' * 50_000, "\1"])
+    return hdf5(lambda file: fill(file, arrays, odd, text))
+
+
+def fill(file, arrays, odd, text):
+    """Write arrays, those named in `odd` in a way that must not be read, and the attributes' text."""
+    import h5py
+
+    for name, array in arrays.items():
+        kind = odd.get(name)
+        if kind is None:
+            file.create_dataset(name, data=array, **({"compression": "gzip"} if array.size and array.ndim else {}))
+        elif kind == "huge":
+            file.create_dataset(name, (MOST,), array.dtype, chunks=(1000,))
+        elif kind == "bomb":
+            bomb(file, name)
+        elif kind == "contiguous":
+            file.create_dataset(name, (MOST,), array.dtype)
+        elif kind == "external":
+            file.create_dataset(name, (4,), "u1", external=[("/etc/hostname", 0, 4)])
+        elif kind == "soft link":
+            file[name] = h5py.SoftLink("/nowhere")
+        elif kind == "external link":
+            file[name] = h5py.ExternalLink("/etc/hostname", "x")
+        elif kind == "group":
+            file.create_group(name)
+        elif kind == "text":
+            file.create_dataset(name, data=["a", "b"], dtype=h5py.string_dtype())
+        elif kind == "objects":
+            file.create_dataset(name, (2,), h5py.vlen_dtype(np.int32))
+        elif kind == "empty":
+            file.create_dataset(name, data=h5py.Empty("i4"))
+        elif kind == "compound":
+            file.create_dataset(name, data=np.zeros(3, [("a", "i4"), ("b", "f4")]))
+        elif kind == "odd filter":
+            file.create_dataset(name, data=np.zeros(100, "i4"), chunks=(10,), scaleoffset=4)
+        elif kind == "twice":
+            file.create_dataset("first", data=np.zeros((1000, 1000)), compression="gzip")
+            for k in range(200):
+                file[f"again {k}"] = file["first"]
+        else:
+            file.create_dataset(name, data=[file.ref], dtype=h5py.ref_dtype)
+    file.attrs["attributes"] = text
+
+
+def bomb(file, name, chunks=1100):
+    """One dataset that unpacks to 1.1 GB from chunks of a kilobyte."""
+    import zlib
+
+    file.create_dataset(name, (chunks * 2**20,), "u1", chunks=(2**20,), compression="gzip")
+    packed = zlib.compress(bytes(2**20), 9)
+    for k in range(chunks):
+        file[name].id.write_direct_chunk((k * 2**20,), packed)
+
+
+def packed_signed(image):
+    """Return a file with the checksum of packed recordings, in which all of it is header."""
+    size = len(image)
+    return packing._user_block((size, size, size), image[512:]) + image[512:]
+
+
+FORGED = {
+    "network_files": lambda choices: forged(network_parts(), choices),
+    "count_files": lambda choices: forged(counts_parts(), choices),
+    "packed_recordings": lambda choices: packed_signed(forged(packed_parts(), choices)),
+}
+__all__ = ["FORGED", "Choices", "bomb", "fill", "forged", "packed_signed", "signed"]
