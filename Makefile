@@ -1,14 +1,17 @@
 # make quickstart   install, make network 1, train NALSM on MNIST with reduced counts
 # make test         install what the tests need and run them
+# make test-core    the tests of rules, networks, encoding, liquid and readout: under a minute on two cores
 # make test-oldest  the same with the oldest packages that pyproject.toml allows, in .venv-oldest (Python 3.10 or 3.11)
-# make lint         style and formatting
-# make install-locked  in .venv the very packages that the published results were made with (Python 3.11, Linux, x86-64)
+# make lint         style, formatting and types
+# make install-locked  install into .venv exactly the packages that the published results were made with (Python 3.11,
+#                   Linux, x86-64)
 # make lock         write requirements/locked.txt from what .venv holds
 # make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
-# make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and N-MNIST where it is there: runs,
-#                   measures, docs/results.md (hours; stop and start it as you like; NETWORKS=10 for all networks)
+# make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and the N-MNIST cells if the data
+#                   set is there: runs, measures, docs/results.md (hours; stop and restart it as you like; NETWORKS=10
+#                   for all networks)
 # make sizes        NALSM on MNIST with 2000, 4000 and 8000 neurons, into the same page
-# make bench        print the table of speeds (takes about five minutes; leave the machine alone meanwhile)
+# make bench        print the table of speeds (takes about five minutes; run nothing else meanwhile)
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,18 +21,19 @@ LOCK := requirements/locked.txt
 PIP := -m pip install --quiet --disable-pip-version-check
 RESULT := train_data/ver_1/FILE_L_VAL_ACC_L.files
 WORKERS ?= 2
+CORE := tests/test_rules.py tests/test_network.py tests/test_encoding.py tests/liquid tests/readout
 
 NETWORKS ?= 3
 PAPER := sweeps/paper_mnist.toml sweeps/paper_fashion_mnist.toml sweeps/paper_nmnist.toml
 SIZES := sweeps/sizes_mnist.toml
 
-# Run sweeps, then write the page of what all of them have found so far, also where a cell failed.
+# Run sweeps, then write the page of all results so far, even if a cell failed.
 define sweep
 $(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS); code=$$?; \
 $(BIN)/python -m nalsm.sweep $(PAPER) $(SIZES) --networks $(NETWORKS) --list --results docs/results.md && exit $$code
 endef
 
-.PHONY: quickstart paper sizes nmnist test test-oldest lint bench install install-locked lock clean
+.PHONY: quickstart paper sizes nmnist test test-core test-oldest lint bench install install-locked lock clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -50,7 +54,7 @@ install-locked: $(LOCK)
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/installed
 
-# Of the packages that the programs need, without extras; uv, as pip can write no hashes.
+# The packages that the programs need, without extras. uv writes the hashes, which pip cannot do.
 lock: $(VENV)/installed
 	$(BIN)/python $(PIP) uv
 	$(BIN)/python -m pip freeze --all --exclude-editable > $(VENV)/versions.txt
@@ -60,7 +64,7 @@ lock: $(VENV)/installed
 quickstart: $(VENV)/installed
 	@test -e networks/Network_1.h5 || $(BIN)/python runners/generate_spatial_network.py --seed 1 < quickstart/network.txt
 	@if test -e $(RESULT); then \
-	  echo "the quickstart has been run: its results lie in train_data/ver_1 (remove that folder to run it again)"; \
+	  echo "the quickstart has been run: its results are in train_data/ver_1 (remove that folder to run it again)"; \
 	else \
 	  $(BIN)/python runners/NALSM_RUN_MAIN_SIM_MNIST.py $$(cat quickstart/flags.txt) < quickstart/training.txt; \
 	fi
@@ -79,6 +83,9 @@ nmnist: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+test-core: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) $(CORE)
+
 test-oldest: $(OLDEST)/installed
 	$(OLDEST)/bin/python -m pytest -n $(WORKERS)
 
@@ -91,10 +98,11 @@ $(OLDEST)/installed: pyproject.toml requirements/oldest.py
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/bench.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find nalsm tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
