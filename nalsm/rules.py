@@ -1,6 +1,6 @@
-"""Plasticity of the liquid: the learning rules, their parameters and their equations.
+"""The learning rules: parameters, equations, and everything else that differs between them.
 
-S_i is 1 where neuron i spikes in this step, x_i its STDP trace, eta the potentiation rate and A the
+S_i is 1 if neuron i spikes in this step, x_i is its STDP trace, eta the potentiation rate and A the
 depression rate. A synapse j -> i changes by
 
     pre-synaptic neuron      on a post spike (S_i = 1)    on a pre spike (S_j = 1)
@@ -8,27 +8,36 @@ depression rate. A synapse j -> i changes by
     inhibitory               - A * x_j                    + eta * x_i
 
 Both terms are added, then the weight is clipped once to its bounds. The trace follows as
-x <- m * (x + 0.1 * S). What the rules differ in is where A comes from and when a term counts:
+x <- m * (x + 0.1 * S). The rules differ in where A comes from and in when a term counts:
 
     Static          never
     STDP            A = eta
-    AstrocyteSTDP   A is the astrocyte's state, one per sample (`astrocyte_step`)
+    AstrocyteSTDP   A is the state of an astrocyte, one per sample (`next_rates`)
     APSTDP          A = eta; a term counts only while the post-synaptic calcium allows it (`calcium_gates`)
 
-The functions below are plain arithmetic, so that every engine runs these very lines.
+Both engines run the functions of this module on their own arrays: Numba compiles them for single
+numbers, TensorFlow traces them with tensors. So they are plain arithmetic on their arguments, and they
+branch only on the flags of `RuleNumbers`.
+
+To add a rule, write a frozen dataclass below that inherits from `Rule` and sets its flags. Its fields are
+fields of `RuleNumbers`; add those that are missing there, with a default for all other rules. If its
+rates or gates follow other equations, add a flag to `Rule` and `RuleNumbers`, and branch on it in
+`next_rates` or `calcium_gates`. Then add the rule to tests/tools/dense_reference.py, which the engines
+are tested against. No engine file changes.
 
 Source: V. A. Ivanov and K. P. Michmizos, "Increasing Liquid State Machine Performance with
 Edge-of-Chaos Dynamics Organized by Astrocyte-modulated Plasticity", NeurIPS 2021, sections 2 and 3
 and the supplement; the value of TRACE_DECAY is that of the authors' program.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 f32 = np.float32
 
-LARGEST = 1e6  # of any number of a rule, and of any weight: what is computed from them stays far below float32's end
+LARGEST = 1e6  # upper bound on parameters and weights, so that nothing overflows float32
 LEARNING_RATE = 0.15
 PRESENTATION_DECAY = 0.99  # of the rates, per ms, while a sample is presented
 
@@ -39,84 +48,164 @@ ASTROCYTE_TAU_MS = f32(100.0)
 CALCIUM_TAU_MS = f32(1000.0)  # one second, so that calcium reads as a rate in Hz
 
 
-@dataclass(frozen=True)
-class Static:
-    """Weights stay as they are."""
+class Rule:
+    """What all rules share: their name on pages, and flags that tell an engine which state a rule needs.
 
-
-@dataclass(frozen=True)
-class STDP:
-    """Spike-timing-dependent plasticity with equal rates, A = eta = `learning_rate`.
-
-    `decay` multiplies the rate after every ms (1: none); it starts afresh at every sample.
+    title : English name of the rule
+    learns : the rule changes weights, and so reads the STDP traces
+    uses_calcium : the gates of `calcium_gates` apply
+    has_astrocyte : A is the state of an astrocyte, which a recording contains
     """
 
+    title: ClassVar[str]
+    learns: ClassVar[bool] = True
+    uses_calcium: ClassVar[bool] = False
+    has_astrocyte: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Static(Rule):
+    """Weights stay as they are."""
+
+    title = "static weights"
+    learns = False
+
+
+@dataclass(frozen=True)
+class STDP(Rule):
+    """Spike-timing-dependent plasticity with equal rates, A = eta.
+
+    learning_rate : eta and A at the start of every sample, 0..1e6
+    decay : factor of both rates after every ms, 0..1 (1: no decay)
+    Raises ValueError for values outside these ranges.
+    """
+
+    title = "STDP"
     learning_rate: float = LEARNING_RATE
     decay: float = PRESENTATION_DECAY
 
-    def __post_init__(self):
-        _require_rates(self.learning_rate, self.decay)
+    def __post_init__(self) -> None:
+        _require_range("learning_rate", self.learning_rate, 0, LARGEST)
+        _require_range("decay", self.decay, 0, 1)
 
 
 @dataclass(frozen=True)
-class AstrocyteSTDP:
+class AstrocyteSTDP(Rule):
     """STDP whose depression rate is the state of one astrocyte that watches all neurons (NALSM).
 
-    `astrocyte_weight` is u of `astrocyte_step` (ASTRO_W_SCALING at the prompt); A and its bias b
-    start at `learning_rate`. `decay` multiplies eta, A, u and b after every ms (1: none).
+    learning_rate : eta, and at the start of every sample A and its bias b, 0..1e6
+    astrocyte_weight : u of `next_rates` at the start of every sample (ASTRO_W_SCALING at the prompt), -1e6..1e6
+    decay : factor of eta, A, u and b after every ms, 0..1 (1: no decay)
+    Raises ValueError for values outside these ranges.
     """
 
+    title = "astrocyte-modulated STDP"
+    has_astrocyte = True
     learning_rate: float = LEARNING_RATE
     astrocyte_weight: float = 0.015
     decay: float = PRESENTATION_DECAY
 
-    def __post_init__(self):
-        _require_rates(self.learning_rate, self.decay)
-        if not abs(self.astrocyte_weight) <= LARGEST:
-            raise ValueError(f"astrocyte_weight must lie in {-LARGEST:g}..{LARGEST:g}, not {self.astrocyte_weight}")
+    def __post_init__(self) -> None:
+        _require_range("learning_rate", self.learning_rate, 0, LARGEST)
+        _require_range("astrocyte_weight", self.astrocyte_weight, -LARGEST, LARGEST)
+        _require_range("decay", self.decay, 0, 1)
 
 
 @dataclass(frozen=True)
-class APSTDP:
-    """STDP gated by the activity of the post-synaptic neuron, read from its calcium in Hz."""
+class APSTDP(Rule):
+    """STDP gated by the activity of the post-synaptic neuron, read from its calcium in Hz.
 
+    learning_rate : eta and A, 0..1e6
+    threshold_hz, range_hz : limits of `calcium_gates` in Hz, -1e6..1e6
+    Raises ValueError for values outside these ranges.
+    """
+
+    title = "activity-gated STDP"
+    uses_calcium = True
     learning_rate: float = LEARNING_RATE
     threshold_hz: float = 37.0
     range_hz: float = 23.0
 
-    def __post_init__(self):
-        _require_rates(self.learning_rate, 1.0)
-        if not (abs(self.threshold_hz) <= LARGEST and abs(self.range_hz) <= LARGEST):
-            raise ValueError(f"threshold_hz and range_hz must lie in {-LARGEST:g}..{LARGEST:g}")
+    def __post_init__(self) -> None:
+        _require_range("learning_rate", self.learning_rate, 0, LARGEST)
+        _require_range("threshold_hz", self.threshold_hz, -LARGEST, LARGEST)
+        _require_range("range_hz", self.range_hz, -LARGEST, LARGEST)
 
 
-Rule = Static | STDP | AstrocyteSTDP | APSTDP
+class RuleNumbers(NamedTuple):
+    """A rule as the engines read it: its flags, and its parameters as float32.
+
+    A rule without one of the parameters has the default, which changes nothing.
+    """
+
+    learns: bool
+    uses_calcium: bool
+    has_astrocyte: bool
+    learning_rate: np.float32 = f32(0)
+    astrocyte_weight: np.float32 = f32(0)
+    decay: np.float32 = f32(1)
+    threshold_hz: np.float32 = f32(0)
+    range_hz: np.float32 = f32(0)
 
 
-def astrocyte_step(depression, astrocyte_weight, bias, liquid_spikes, input_spikes):
-    """A after one ms: A + (u * (liquid spikes - input spikes) + b - A) / tau."""
-    drive = astrocyte_weight * (liquid_spikes - input_spikes) + bias
-    return depression + (drive - depression) / ASTROCYTE_TAU_MS
+class Rates(NamedTuple):
+    """The rates of one ms in one sample, or in a batch if an engine puts arrays into the fields.
+
+    potentiation, depression : eta and A of the module's docstring
+    astrocyte_weight, bias : u and b of `next_rates`
+    """
+
+    potentiation: Any
+    depression: Any
+    astrocyte_weight: Any
+    bias: Any
 
 
-def calcium_leak(calcium):
-    """Calcium after one ms without a spike; a spike of the neuron then adds 1."""
+def numbers_of(rule: Rule) -> RuleNumbers:
+    """Return the rule as the engines read it."""
+    parameters = {name: f32(value) for name, value in asdict(rule).items()}
+    return RuleNumbers(rule.learns, rule.uses_calcium, rule.has_astrocyte, **parameters)
+
+
+def first_rates(numbers: RuleNumbers) -> Rates:
+    """Return the rates at the start of a sample."""
+    rate = numbers.learning_rate
+    return Rates(rate, rate, numbers.astrocyte_weight, rate)
+
+
+def next_rates(numbers: RuleNumbers, rates: Rates, liquid_spikes: Any, input_spikes: Any) -> tuple[Rates, Any]:
+    """Return (the rates of the next ms, A of this ms before its decay).
+
+    An astrocyte changes A to A + (u * (liquid_spikes - input_spikes) + b - A) / tau; then all rates decay.
+
+    liquid_spikes, input_spikes : float32, how many neurons of each group spike in this ms
+    """
+    depression = rates.depression
+    if numbers.has_astrocyte:
+        drive = rates.astrocyte_weight * (liquid_spikes - input_spikes) + rates.bias
+        depression = depression + (drive - depression) / ASTROCYTE_TAU_MS
+    decay = numbers.decay
+    decayed = Rates(rates.potentiation * decay, depression * decay, rates.astrocyte_weight * decay, rates.bias * decay)
+    return decayed, depression
+
+
+def calcium_leak(calcium: Any) -> Any:
+    """Return the calcium after one ms without a spike; a spike of the neuron then adds 1."""
     return calcium - calcium / CALCIUM_TAU_MS
 
 
-def calcium_gates(calcium, threshold, width):
+def calcium_gates(numbers: RuleNumbers, calcium: Any) -> tuple[Any, Any]:
     """Return (potentiation counts, depression counts) for post-synaptic calcium in Hz.
 
     Above the threshold only positive terms count, below it only negative ones, and none at a
-    distance of `width` or more. All comparisons are strict.
+    distance of the range or more. All comparisons are strict.
     """
+    threshold, width = numbers.threshold_hz, numbers.range_hz
     potentiates = (threshold < calcium) & (calcium < threshold + width)
     depresses = (threshold - width < calcium) & (calcium < threshold)
     return potentiates, depresses
 
 
-def _require_rates(learning_rate, decay):
-    if not 0 <= learning_rate <= LARGEST:
-        raise ValueError(f"learning_rate must be a number from 0 to {LARGEST:g}, not {learning_rate}")
-    if not 0 <= decay <= 1:
-        raise ValueError(f"decay must lie in 0..1, not {decay}")
+def _require_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value}")

@@ -1,5 +1,6 @@
 """The learning rules: parameters that make sense, and the equations every engine runs."""
 
+import ast
 import math
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -8,7 +9,18 @@ import numpy as np
 import pytest
 
 from nalsm import rules
-from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static, astrocyte_step, calcium_gates, calcium_leak
+from nalsm.rules import (
+    APSTDP,
+    STDP,
+    AstrocyteSTDP,
+    Rates,
+    Static,
+    calcium_gates,
+    calcium_leak,
+    first_rates,
+    next_rates,
+    numbers_of,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 NO_NUMBERS = (math.nan, math.inf, -math.inf)
@@ -67,14 +79,54 @@ def test_rules_cannot_be_changed():
     assert hash(STDP()) == hash(STDP())
 
 
-def test_astrocyte_step():
-    """A + (u * (liquid - input) + b - A) / 100, in numbers that float32 holds exactly."""
+def test_numbers_of_a_rule():
+    """Parameters are float32 under their names; those that a rule does not have change nothing."""
+    numbers = numbers_of(AstrocyteSTDP(0.25, -2.0, 0.5))
+    assert numbers == (True, False, True, 0.25, -2.0, 0.5, 0, 0)
+    assert numbers_of(STDP(0.25, 0.5)) == (True, False, False, 0.25, 0, 0.5, 0, 0)
+    assert numbers_of(APSTDP(0.25, 6, 4)) == (True, True, False, 0.25, 0, 1, 6, 4)
+    assert numbers_of(Static()) == (False, False, False, 0, 0, 1, 0, 0)
+    for rule in (Static(), STDP(), AstrocyteSTDP(), APSTDP()):
+        assert {type(value) for value in numbers_of(rule)} == {bool, np.float32}
+
+
+def astrocyte_step(depression, weight, bias, liquid_spikes, input_spikes):
+    """A after one ms, before its decay."""
+    rates = Rates(np.float32(0), depression, weight, bias)
+    return next_rates(numbers_of(AstrocyteSTDP()), rates, liquid_spikes, input_spikes)[1]
+
+
+def test_the_astrocyte():
+    """A + (u * (liquid - input) + b - A) / 100, in numbers that float32 represents exactly."""
     step = astrocyte_step(np.float32(2), np.float32(0.5), np.float32(3), np.float32(250), np.float32(48))
     assert step == np.float32(2 + (0.5 * 202 + 3 - 2) / 100)
     assert step.dtype == np.float32
     assert astrocyte_step(0.15, 0.015, 0.15, 0.0, 0.0) == pytest.approx(0.15, abs=1e-9), "at rest it stays where it is"
     assert astrocyte_step(0.15, 0.015, 0.15, 9.0, 3.0) > 0.15, "spikes of the liquid raise it"
     assert astrocyte_step(0.0, 0.015, 0.0, 3.0, 900.0) < 0, "spikes of the inputs lower it, below zero as well"
+
+
+def test_rates_of_a_sample():
+    """All rates decay after every ms; without an astrocyte, spikes do not change A."""
+    one = np.float32(1)
+    numbers = numbers_of(AstrocyteSTDP(0.25, 2.0, 0.5))
+    assert first_rates(numbers) == Rates(0.25, 0.25, 2.0, 0.25)
+    rates, depression = next_rates(numbers, first_rates(numbers), 51 * one, one)
+    assert depression == 1.25  # 0.25 + (2 * 50 + 0.25 - 0.25) / 100
+    assert rates == Rates(0.125, 0.625, 1.0, 0.125)
+    numbers = numbers_of(STDP(0.25, 0.5))
+    assert next_rates(numbers, first_rates(numbers), 51 * one, one) == (Rates(0.125, 0.125, 0, 0.125), 0.25)
+    numbers = numbers_of(APSTDP(0.25))
+    assert next_rates(numbers, first_rates(numbers), 51 * one, one) == (first_rates(numbers), 0.25)
+
+
+def test_engines_name_no_rule():
+    """Whatever differs between rules is in nalsm/rules.py."""
+    for path in Path(rules.__file__).parent.joinpath("liquid").glob("*.py"):
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        imported = {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)
+                    for alias in node.names}  # fmt: skip
+        assert not (names | imported) & {"Static", "STDP", "AstrocyteSTDP", "APSTDP"}, path.name
 
 
 def test_calcium_is_a_rate_in_hz():
@@ -87,15 +139,16 @@ def test_calcium_is_a_rate_in_hz():
 
 
 def test_calcium_gates_are_strict():
-    theta, width = np.float32(6), np.float32(4)
+    numbers = numbers_of(APSTDP(threshold_hz=6, range_hz=4))
     calcium = np.array([1.9, 2, 2.1, 5.9, 6, 6.1, 9.9, 10, 10.1], np.float32)
-    potentiates, depresses = calcium_gates(calcium, theta, width)
+    potentiates, depresses = calcium_gates(numbers, calcium)
     assert potentiates.tolist() == [False, False, False, False, False, True, True, False, False]
     assert depresses.tolist() == [False, False, True, True, False, False, False, False, False]
 
 
 def test_calcium_gates_take_single_numbers():
-    """The engines compile these lines for one neuron at a time."""
-    assert calcium_gates(37.5, 37.0, 23.0) == (True, False)
-    assert calcium_gates(36.5, 37.0, 23.0) == (False, True)
-    assert calcium_gates(37.0, 37.0, 23.0) == (False, False)
+    """Numba compiles these lines for one neuron at a time."""
+    numbers = numbers_of(APSTDP(threshold_hz=37.0, range_hz=23.0))
+    assert calcium_gates(numbers, np.float32(37.5)) == (True, False)
+    assert calcium_gates(numbers, np.float32(36.5)) == (False, True)
+    assert calcium_gates(numbers, np.float32(37.0)) == (False, False)

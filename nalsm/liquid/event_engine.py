@@ -9,7 +9,7 @@ import numpy as np
 
 from nalsm.liquid import event_kernels as kernels
 from nalsm.liquid.interface import Liquid, LiquidState, stretches
-from nalsm.rules import STDP, AstrocyteSTDP, Static
+from nalsm.rules import numbers_of
 from nalsm.support.resources import cores
 
 f32 = np.float32
@@ -43,7 +43,7 @@ class EventDrivenLiquid(Liquid):
         """Run samples one after another; see `Liquid.initialise`."""
         rasters, run, places = self._prepare(rasters, state.weights, rule, record)
         self._check_state(state)
-        numbers = rule_numbers(rule)
+        numbers = numbers_of(rule)
         traces = np.split(np.array(state.traces, f32), [self.network.n_liquid])
         liquid, inputs = (
             kernels.Source(weights, trace, np.zeros_like(trace))
@@ -63,7 +63,7 @@ class EventDrivenLiquid(Liquid):
     def present(self, rasters, weights, rule, record=False):
         """Run each sample on its own copy of the weights; see `Liquid.present`."""
         rasters, run, places = self._prepare(rasters, weights, rule, record)
-        numbers = rule_numbers(rule)
+        numbers = numbers_of(rule)
         liquid_weights, input_weights = self._kernel_order(weights)
 
         def work(part):
@@ -124,16 +124,3 @@ def _projection(pre, post, n_pre, n_post):
         pre[place],
     )
     return kernels.Projection(*(array.astype(np.uint32) for array in arrays))
-
-
-def rule_numbers(rule):
-    """Return the rule as the kernels read it."""
-    zero, one = f32(0), f32(1)
-    if isinstance(rule, Static):
-        return kernels.RuleNumbers(kernels.STATIC, zero, zero, one, zero, zero)
-    rate = f32(rule.learning_rate)
-    if isinstance(rule, STDP):
-        return kernels.RuleNumbers(kernels.PAIRED, rate, zero, f32(rule.decay), zero, zero)
-    if isinstance(rule, AstrocyteSTDP):
-        return kernels.RuleNumbers(kernels.ASTROCYTE, rate, f32(rule.astrocyte_weight), f32(rule.decay), zero, zero)
-    return kernels.RuleNumbers(kernels.GATED, rate, zero, one, f32(rule.threshold_hz), f32(rule.range_hz))

@@ -22,23 +22,23 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from nalsm import rules
 from nalsm.liquid import neuron
-from nalsm.rules import TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND, astrocyte_step, calcium_gates, calcium_leak
 from nalsm.support.compiling import compiled
 
 f32 = np.float32
 ZERO, ONE = f32(0.0), f32(1.0)
+TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND = rules.TRACE_DECAY, rules.TRACE_STEP, rules.WEIGHT_BOUND
 MEMBRANE_TAU, THRESHOLD = neuron.MEMBRANE_TAU_MS, neuron.THRESHOLD
 SYNAPSE_DECAY, MIN_INTERVAL = neuron.SYNAPSE_DECAY, neuron.MIN_INTERVAL_MS
 # Kernels and traces below it are set to 0: what they could add is lost in the rounding of any weight
 # or potential, and arithmetic on numbers below 1e-38 is slow.
 NEGLIGIBLE = f32(1e-20)
 
-STATIC, PAIRED, ASTROCYTE, GATED = range(4)  # kinds of rule
-
-_astrocyte_step = njit(astrocyte_step)
-_calcium_gates = njit(calcium_gates)
-_calcium_leak = njit(calcium_leak)
+_first_rates = njit(rules.first_rates)
+_next_rates = njit(rules.next_rates)
+_calcium_gates = njit(rules.calcium_gates)
+_calcium_leak = njit(rules.calcium_leak)
 
 
 class Projection(NamedTuple):
@@ -64,17 +64,6 @@ class Wiring(NamedTuple):
     liquid: Projection
     inputs: Projection
     n_exc: int
-
-
-class RuleNumbers(NamedTuple):
-    """A learning rule as the kernels read it; float32 beside the kind."""
-
-    kind: int
-    learning_rate: np.float32
-    astrocyte_weight: np.float32
-    decay: np.float32
-    threshold: np.float32
-    width: np.float32
 
 
 class Source(NamedTuple):
@@ -274,20 +263,21 @@ def _lift_kernels(source, spiking, n_spiking):
 
 
 @njit
-def _update_calcium(neurons, rule, spiking, n_spiking):
+def _update_calcium(neurons, numbers, spiking, n_spiking):
     for i in range(len(neurons.calcium)):
         neurons.calcium[i] = _calcium_leak(neurons.calcium[i])
     for k in range(n_spiking):
         neurons.calcium[spiking[k]] += ONE
     for i in range(len(neurons.calcium)):
-        up, down = _calcium_gates(neurons.calcium[i], rule.threshold, rule.width)
+        up, down = _calcium_gates(numbers, neurons.calcium[i])
         neurons.potentiates[i] = up
         neurons.depresses[i] = down
 
 
 @njit
-def _prepare_changes(neurons, trace, spiking, n_spiking, potentiation, depression):
-    """Set slopes and offsets of the pre pass; potentiation and depression are the rates eta and A."""
+def _prepare_changes(neurons, trace, spiking, n_spiking, rates):
+    """Set the slopes and offsets of the pre pass."""
+    potentiation, depression = rates.potentiation, rates.depression
     for i in range(len(trace)):
         neurons.exc_offset[i] = -depression * neurons.depresses[i] * trace[i]
         neurons.inh_offset[i] = potentiation * neurons.potentiates[i] * trace[i]
@@ -438,7 +428,7 @@ def _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking):
 
 
 @compiled
-def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, recording):
+def run_sample(wiring, liquid, inputs, input_spikes, calcium, numbers, counts, recording):
     """Run one sample, T steps from a fresh state of potentials, kernels and astrocyte.
 
     liquid, inputs : Source; weights and traces go on from what they are, in place
@@ -451,25 +441,24 @@ def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, reco
     liquid.kernel[:] = ZERO
     inputs.kernel[:] = ZERO
     counts[:] = 0
-    potentiation = depression = bias = rule.learning_rate
-    astrocyte_weight = rule.astrocyte_weight
+    rates = _first_rates(numbers)
 
     for t in range(len(input_spikes.start) - 1):
         n_spiking = _find_spikes(neurons, t, spiking)
         _reset(neurons, t, spiking, n_spiking, counts, recording)
         arriving = input_spikes.neurons[input_spikes.start[t] : input_spikes.start[t + 1]]
-        if rule.kind == GATED:
-            _update_calcium(neurons, rule, spiking, n_spiking)
+        if numbers.uses_calcium:
+            _update_calcium(neurons, numbers, spiking, n_spiking)
 
-        if rule.kind == STATIC:
-            _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
-        else:
-            _prepare_changes(neurons, liquid.trace, spiking, n_spiking, potentiation, depression)
+        if numbers.learns:
+            _prepare_changes(neurons, liquid.trace, spiking, n_spiking, rates)
             _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
+        else:
+            _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
         _lift_kernels(liquid, spiking, n_spiking)
         _lift_kernels(inputs, arriving, len(arriving))
 
-        if rule.kind != STATIC:
+        if numbers.learns:
             _hide_traces(liquid, spiking, n_spiking, hidden)
             _hide_traces(inputs, arriving, len(arriving), hidden_inputs)
             _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking)
@@ -479,26 +468,21 @@ def run_sample(wiring, liquid, inputs, input_spikes, calcium, rule, counts, reco
         _advance_potentials(neurons)
         _decay(liquid.kernel, SYNAPSE_DECAY)
         _decay(inputs.kernel, SYNAPSE_DECAY)
-        if rule.kind == ASTROCYTE:
-            depression = _astrocyte_step(depression, astrocyte_weight, bias, f32(n_spiking), f32(len(arriving)))
-            if len(recording.astrocyte):
-                recording.astrocyte[t] = depression
-        potentiation *= rule.decay
-        depression *= rule.decay
-        astrocyte_weight *= rule.decay
-        bias *= rule.decay
+        rates, depression = _next_rates(numbers, rates, f32(n_spiking), f32(len(arriving)))
+        if len(recording.astrocyte):
+            recording.astrocyte[t] = depression
 
 
 @compiled
-def initialise_samples(wiring, liquid, inputs, rasters, calcium, rule, counts, recording):
+def initialise_samples(wiring, liquid, inputs, rasters, calcium, numbers, counts, recording):
     """Run samples one after another, in place; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
         spikes = schedule_input_spikes(rasters[sample])
-        run_sample(wiring, liquid, inputs, spikes, calcium, rule, counts[sample], recording)
+        run_sample(wiring, liquid, inputs, spikes, calcium, numbers, counts[sample], recording)
 
 
 @compiled
-def present_sample(wiring, liquid_weights, input_weights, raster, rule, counts, recording):
+def present_sample(wiring, liquid_weights, input_weights, raster, numbers, counts, recording):
     """Run one sample on its own copy of the weights.
 
     Inputs that never spike are left out of the copy: without a trace their synapses cannot change.
@@ -509,12 +493,12 @@ def present_sample(wiring, liquid_weights, input_weights, raster, rule, counts, 
     liquid = fresh_source(liquid_weights.copy(), counts.shape[0])
     inputs = fresh_source(gather_rows(wiring.inputs, active, input_weights), len(active))
     calcium = np.zeros(counts.shape[0], dtype=np.float32)
-    run_sample(own_wiring, liquid, inputs, spikes, calcium, rule, counts, recording)
+    run_sample(own_wiring, liquid, inputs, spikes, calcium, numbers, counts, recording)
     return liquid.weights, inputs.weights, active
 
 
 @compiled
-def present_samples(wiring, liquid_weights, input_weights, rasters, rule, counts, recording):
+def present_samples(wiring, liquid_weights, input_weights, rasters, numbers, counts, recording):
     """Run samples, each by itself; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
-        present_sample(wiring, liquid_weights, input_weights, rasters[sample], rule, counts[sample], recording)
+        present_sample(wiring, liquid_weights, input_weights, rasters[sample], numbers, counts[sample], recording)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from nalsm.liquid.neuron import MIN_INTERVAL_MS
-from nalsm.rules import LARGEST, WEIGHT_BOUND, AstrocyteSTDP, Rule, Static
+from nalsm.rules import LARGEST, WEIGHT_BOUND, Rule
 
 MOST_STEPS = int(MIN_INTERVAL_MS) * np.iinfo(np.uint16).max  # a count is uint16
 
@@ -119,10 +119,10 @@ class Liquid(ABC):
         self._check_weights(weights)
         if not isinstance(rule, Rule):
             raise TypeError(f"{rule!r} is not a learning rule")
-        if not isinstance(rule, Static) and not np.all((self._lowest <= weights) & (weights <= self._highest)):
+        if rule.learns and not np.all((self._lowest <= weights) & (weights <= self._highest)):
             raise ValueError(
-                f"weights lie outside the bounds that {type(rule).__name__} keeps them in: 0 to {WEIGHT_BOUND:g} with "
-                f"the network's sign, -{WEIGHT_BOUND:g} to {WEIGHT_BOUND:g} for inputs"
+                f"weights are outside the bounds of {rule.title}: 0 to {WEIGHT_BOUND:g} with the network's sign, "
+                f"-{WEIGHT_BOUND:g} to {WEIGHT_BOUND:g} for inputs"
             )
 
         n, steps, _ = rasters.shape
@@ -134,7 +134,7 @@ class Liquid(ABC):
         if record is not False:
             run.spikes = np.zeros((len(places), steps, network.n_neurons), bool)
             run.weights = np.zeros((len(places), network.n_synapses), np.float32)
-            if isinstance(rule, AstrocyteSTDP):
+            if rule.has_astrocyte:
                 run.astrocyte = np.zeros((len(places), steps), np.float32)
         return rasters, run, places
 

@@ -11,6 +11,7 @@ from nalsm.liquid import tensorflow_program as program
 from nalsm.liquid.devices import gpu_is_visible
 from nalsm.liquid.interface import Liquid, LiquidState, stretches
 from nalsm.liquid.tensorflow_setup import run_compiled
+from nalsm.rules import numbers_of
 from nalsm.support.resources import cores
 
 f32 = np.float32
@@ -47,7 +48,7 @@ class TensorFlowLiquid(Liquid):
         carried = program.Carried(
             self._as_rows(state.weights, f32), np.asarray(state.traces, f32), np.asarray(state.calcium, f32)
         )
-        arguments = type(rule), self._rows, program.numbers_of(rule)
+        arguments = self._rows, numbers_of(rule)
         for part in stretches(len(rasters), places, SAMPLES_AT_A_TIME):
             if part.start in places:
                 carried, counts, recording = run_compiled(
@@ -75,9 +76,7 @@ class TensorFlowLiquid(Liquid):
 
         def work(group, record):
             padded = rasters[np.resize(group, self._group_size(len(group)))]  # one shape: compiled once
-            counts, recording = run_compiled(
-                program.present, type(rule), record, self._rows, program.numbers_of(rule), rows, padded
-            )
+            counts, recording = run_compiled(program.present, record, self._rows, numbers_of(rule), rows, padded)
             run.counts[group] = counts[: len(group)]
             if record:
                 self._keep(run, [places[sample] for sample in group], recording)

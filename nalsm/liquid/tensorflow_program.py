@@ -16,16 +16,7 @@ import numpy as np
 
 from nalsm.liquid import neuron
 from nalsm.liquid.tensorflow_setup import tensorflow
-from nalsm.rules import (
-    APSTDP,
-    TRACE_DECAY,
-    TRACE_STEP,
-    AstrocyteSTDP,
-    Static,
-    astrocyte_step,
-    calcium_gates,
-    calcium_leak,
-)
+from nalsm.rules import TRACE_DECAY, TRACE_STEP, Rates, calcium_gates, calcium_leak, first_rates, next_rates
 
 tf = tensorflow()
 f32 = np.float32
@@ -46,25 +37,6 @@ class Rows(NamedTuple):
     high: object
 
 
-class Numbers(NamedTuple):
-    """A rule's parameters, float32; 0 where the rule has none."""
-
-    learning_rate: object
-    astrocyte_weight: object
-    decay: object
-    threshold: object
-    width: object
-
-
-class Rates(NamedTuple):
-    """What the decay of a rule acts on: float32 [], depression [B]."""
-
-    potentiation: object
-    depression: object
-    astrocyte_weight: object
-    bias: object
-
-
 class State(NamedTuple):
     """All that a step changes.
 
@@ -81,31 +53,26 @@ class State(NamedTuple):
     calcium: object
     counts: object
     fired: object
-    rates: Rates
-
-
-def numbers_of(rule):
-    """Return the Numbers of a rule."""
-    names = {"threshold": "threshold_hz", "width": "range_hz"}
-    return Numbers(*(f32(getattr(rule, names.get(name, name), 0.0)) for name in Numbers._fields))
+    rates: Rates  # float32 [], depression [B]
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def present(kind, record, rows, numbers, weights, rasters):
+def present(record, rows, numbers, weights, rasters):
     """Run samples side by side, each from fresh state and the same weights.
 
-    kind : class of the rule; record : bool; weights : float32 [R, K]; rasters : uint8 [B, T, I]
+    record : bool; numbers : RuleNumbers, whose flags are constants of the compiled program
+    weights : float32 [R, K]; rasters : uint8 [B, T, I]
     Returns (counts uint16 [B, R], Recording or None).
     """
     (n_liquid, _), (n, _, n_inputs) = rows.pre.shape, rasters.shape
-    copies = 1 if kind is Static else n
+    copies = n if numbers.learns else 1
     state = _fresh(
         tf.repeat(weights[:, :, None], copies, axis=2),
         tf.zeros((n_liquid + n_inputs, n)),
         tf.zeros((n_liquid, n)),
         numbers,
     )
-    state, recording = _run(kind, rows, numbers, state, tf.transpose(rasters, (1, 2, 0)), record)
+    state, recording = _run(rows, numbers, state, tf.transpose(rasters, (1, 2, 0)), record)
     return _as_counts(state), recording
 
 
@@ -123,7 +90,7 @@ class Carried(NamedTuple):
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise(kind, rows, numbers, carried, rasters, n_samples):
+def initialise(rows, numbers, carried, rasters, n_samples):
     """Run samples one after another.
 
     carried : Carried; rasters : uint8 [most, T, I], of which the first n_samples count
@@ -131,7 +98,7 @@ def initialise(kind, rows, numbers, carried, rasters, n_samples):
     """
 
     def sample(number, carried, counts):
-        state, _ = _run(kind, rows, numbers, _fresh_sample(carried, numbers), rasters[number][:, :, None], False)
+        state, _ = _run(rows, numbers, _fresh_sample(carried, numbers), rasters[number][:, :, None], False)
         return number + 1, Carried.of(state), tf.tensor_scatter_nd_update(counts, [[number]], _as_counts(state))
 
     counts = tf.zeros((rasters.shape[0], rows.pre.shape[0]), tf.uint16)
@@ -141,9 +108,9 @@ def initialise(kind, rows, numbers, carried, rasters, n_samples):
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise_recorded(kind, rows, numbers, carried, raster):
+def initialise_recorded(rows, numbers, carried, raster):
     """Run one sample (raster uint8 [T, I]) as `initialise` does; return its results and the Recording."""
-    state, recording = _run(kind, rows, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
+    state, recording = _run(rows, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
     return Carried.of(state), _as_counts(state), recording
 
 
@@ -159,7 +126,7 @@ class Recording(NamedTuple):
 def _fresh(weights, trace, calcium, numbers):
     n = trace.shape[1]
     zeros = tf.zeros_like(trace)
-    rate = numbers.learning_rate
+    rates = first_rates(numbers)
     return State(
         weights,
         potential=zeros,
@@ -169,7 +136,7 @@ def _fresh(weights, trace, calcium, numbers):
         calcium=calcium,
         counts=tf.zeros(calcium.shape, tf.int32),
         fired=tf.zeros(trace.shape, tf.bool),
-        rates=Rates(rate, tf.fill((n,), rate), numbers.astrocyte_weight, rate),
+        rates=rates._replace(depression=tf.fill((n,), rates.depression)),
     )
 
 
@@ -182,7 +149,7 @@ def _as_counts(state):
     return tf.cast(tf.transpose(state.counts), tf.uint16)  # [B, R]
 
 
-def _run(kind, rows, numbers, state, pulses, record):
+def _run(rows, numbers, state, pulses, record):
     """Run all steps of pulses (uint8 [T, I, B]); return (State, Recording or None).
 
     A turn of the loop learns from the step before, then makes its own: the weights are changed before they
@@ -193,11 +160,11 @@ def _run(kind, rows, numbers, state, pulses, record):
     astrocyte = tf.zeros((steps, n_samples)) if record else ()
 
     def fire(t, state, spikes):
-        state = _fire(kind, rows, state, tf.cast(pulses[t], tf.float32))
+        state = _fire(rows, numbers, state, tf.cast(pulses[t], tf.float32))
         return state, tf.tensor_scatter_nd_update(spikes, [[t]], _packed(state.fired)[None]) if record else ()
 
     def learn(t, state, astrocyte):
-        state, depression = _learn(kind, rows, numbers, state)
+        state, depression = _learn(rows, numbers, state)
         return state, tf.tensor_scatter_nd_update(astrocyte, [[t]], depression[None]) if record else ()
 
     def turn(t, state, spikes, astrocyte):
@@ -221,12 +188,12 @@ def _packed(fired):
     return tf.cast(tf.reduce_sum(bits, axis=1), tf.uint8)
 
 
-def _fire(kind, rows, state, pulses):
+def _fire(rows, numbers, state, pulses):
     """Spikes, potentials and currents of one ms: steps 1 to 6 of the model, calcium after step 2."""
     n_liquid = rows.pre.shape[0]
     fired = (state.wait <= 0) & (state.potential >= neuron.THRESHOLD)
     calcium = state.calcium
-    if kind is APSTDP:
+    if numbers.uses_calcium:
         calcium = calcium_leak(calcium) + tf.cast(fired[:n_liquid], tf.float32)
     kernel = tf.where(fired, f32(1), state.kernel)
     external = tf.concat([_current(state.weights, kernel, rows.pre), neuron.INPUT_PULSE * pulses], 0)
@@ -241,11 +208,14 @@ def _fire(kind, rows, state, pulses):
     )
 
 
-def _learn(kind, rows, numbers, state):
+def _learn(rows, numbers, state):
     """Weights, traces and rates after the spikes of one ms: steps 7 to 9; return (State, A before its decay [B])."""
-    rates, depression = _next_rates(kind, numbers, state.rates, state.fired, rows.pre.shape[0])
+    n_fired, n_liquid = tf.cast(state.fired, tf.float32), rows.pre.shape[0]
+    rates, depression = next_rates(
+        numbers, state.rates, tf.reduce_sum(n_fired[:n_liquid], axis=0), tf.reduce_sum(n_fired[n_liquid:], axis=0)
+    )
     state = state._replace(
-        weights=state.weights if kind is Static else _learned(kind, rows, numbers, state),
+        weights=_learned(rows, numbers, state) if numbers.learns else state.weights,
         trace=TRACE_DECAY * (state.trace + TRACE_STEP * tf.cast(state.fired, tf.float32)),
         rates=rates,
     )
@@ -260,7 +230,7 @@ def _current(weights, kernel, pre):
     return tf.reduce_sum(folded, axis=1)
 
 
-def _learned(kind, rows, numbers, state):
+def _learned(rows, numbers, state):
     """The weights [R, K, B] after one step."""
     n_liquid = rows.pre.shape[0]
     up, down = state.rates.potentiation, state.rates.depression
@@ -270,8 +240,8 @@ def _learned(kind, rows, numbers, state):
     zero = f32(0)
     at_post = tf.where(post_fired, tf.where(inhibitory, -down, up) * pre_trace, zero)
     at_pre = tf.where(pre_fired, tf.where(inhibitory, up, -down) * post_trace, zero)
-    if kind is APSTDP:
-        gates = calcium_gates(state.calcium, numbers.threshold, numbers.width)
+    if numbers.uses_calcium:
+        gates = calcium_gates(numbers, state.calcium)
         potentiates, depresses = (gate[:, None, :] for gate in gates)
         at_post, at_pre = (
             tf.where(potentiates, tf.maximum(term, zero), zero) + tf.where(depresses, tf.minimum(term, zero), zero)
@@ -279,21 +249,3 @@ def _learned(kind, rows, numbers, state):
         )
     changed = state.weights + (at_post + at_pre)
     return tf.clip_by_value(changed, rows.low[:, :, None], rows.high[:, :, None])
-
-
-def _next_rates(kind, numbers, rates, fired, n_liquid):
-    """Return (Rates after their decay, A before it)."""
-    if kind in (Static, APSTDP):
-        return rates, rates.depression
-    if kind is not AstrocyteSTDP:
-        decayed = Rates(*(rate * numbers.decay for rate in rates))
-        return decayed, rates.depression
-    n_fired = tf.cast(fired, tf.float32)
-    depression = astrocyte_step(
-        rates.depression,
-        rates.astrocyte_weight,
-        rates.bias,
-        tf.reduce_sum(n_fired[:n_liquid], axis=0),
-        tf.reduce_sum(n_fired[n_liquid:], axis=0),
-    )
-    return Rates(*(rate * numbers.decay for rate in rates._replace(depression=depression))), depression

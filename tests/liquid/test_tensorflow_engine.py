@@ -9,7 +9,7 @@ from small_runs import ANSWERS, assert_one_line_error, changed, command, folder_
 from nalsm.encoding import poisson_rasters
 from nalsm.liquid import devices, open_liquid
 from nalsm.network import Network, network_path
-from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
+from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static, numbers_of
 
 STEPS = 250
 RULES = [Static(), STDP(), AstrocyteSTDP(astrocyte_weight=0.2), APSTDP(threshold_hz=3.0, range_hz=2.0)]
@@ -68,10 +68,9 @@ def test_weights_are_changed_in_place(case):
     network, weights, rasters = case
     liquid = TensorFlowLiquid(network)
     arguments = (
-        AstrocyteSTDP,
         False,
         program.Rows(*map(tf.constant, liquid._rows)),
-        program.Numbers(*map(tf.constant, program.numbers_of(AstrocyteSTDP()))),
+        numbers_of(AstrocyteSTDP()),
         tf.constant(liquid._as_rows(weights, np.float32)),
         tf.constant(rasters),
     )
