@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from nalsm.cluster.connection import _local_cluster, connected
 from nalsm.cluster.tasks import results
-from nalsm.datasets import DATA_SOURCES, NETWORK_INPUTS
+from nalsm.datasets import DATA_SOURCES
 from nalsm.liquid import open_liquid
 from nalsm.models import MODELS
 from nalsm.network import Network
@@ -60,7 +60,7 @@ class Bench:
     def __init__(self, dims, batch_size, astrocyte_weight, folder):
         source = DATA_SOURCES["MNIST"]
         self.train = source.load(source.find(ROOT / "datasets")).train
-        self.network, self.batch_size = Network.generate(dims, NETWORK_INPUTS["M"], SEED), batch_size
+        self.network, self.batch_size = Network.generate(dims, DATA_SOURCES["MNIST"].n_inputs, SEED), batch_size
         self.model, self.knobs = MODELS["NALSM"], {"astrocyte_weight": astrocyte_weight}
         self.liquid, self.folder = open_liquid(self.network, "event", threads=1), folder
         state = self.liquid.initial_state(absolute_weight=3.0)
@@ -272,7 +272,7 @@ def main():
         number = arguments.empty_tasks
         overhead = median_seconds(lambda: send_empty_tasks(client, cluster.scheduler_address, number), 3) / number
     dims, batch_size = LARGE
-    larger = Network.generate(dims, NETWORK_INPUTS["M"], SEED)
+    larger = Network.generate(dims, DATA_SOURCES["MNIST"].n_inputs, SEED)
     grown, visits = extrapolated(tasks[-1][0], bench.activity(), bench.network, larger, batch_size)
     tasks.append((grown, " (extrapolated)"))
     lines += [*task_table(tasks, overhead), "", *limit_table(tasks, overhead), ""]

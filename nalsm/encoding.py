@@ -11,6 +11,8 @@ from nalsm.support.random_streams import stream
 
 SENSOR_SIZE = 34  # pixels along each side of the N-MNIST sensor's field
 N_EVENT_INPUTS = 2 * SENSOR_SIZE**2  # one for each polarity and pixel
+IMAGE_SIZE = 28  # pixels along each side of an MNIST image
+N_PIXEL_INPUTS = IMAGE_SIZE**2
 
 
 def image_scale(images):

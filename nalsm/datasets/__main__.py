@@ -49,7 +49,7 @@ def pack_nmnist(data_dir, overwrite):
     path = nmnist.find_folder(data_dir) if overwrite else nmnist.find(data_dir)
     is_packed = path.is_file()
     if not is_packed:
-        path = nmnist.pack_folder(path, overwrite)
+        path = nmnist.pack_folder(path, overwrite=overwrite)
     packed = PackedRecordings(path)
     packed.verify()
     n_train, n_test = packed.n_train, len(packed) - packed.n_train

@@ -28,16 +28,16 @@ from nalsm.datasets.packing import (
     event_times,
     pack,
 )
+from nalsm.datasets.sources import DATA_SOURCES, DataSource, simulated_name
 from nalsm.encoding import N_EVENT_INPUTS
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.support.random_streams import stream
 
-NAME, SIMULATED_NAME = "N-MNIST", "simulated N-MNIST"
+_SOURCE = DATA_SOURCES["N-MNIST"]
+NAME, SIMULATED_NAME = _SOURCE.name, simulated_name(_SOURCE.name)
 PACKED, PACKED_SIMULATED = "nmnist.events.h5", "nmnist-simulated.events.h5"
 SIMULATED_FOLDER = "simulated-nmnist"
 MARKER = "SIMULATED.txt"  # in a folder: its recordings are simulated
-SIZES = (60_000, 10_000)  # training and test recordings
-RECORDING_MS = 300
 EVENT_BYTES = 5
 _MOST_EVENTS = 2**20  # of a recording; N-MNIST's have about 4,000
 _TONIC, _REFERENCE = ("Train", "Test"), ("train_all", "valid_all", "test_all")
@@ -115,7 +115,7 @@ def marked_sizes(folder):
     marker = Path(folder) / MARKER
     text = marker.read_text(encoding="utf-8", errors="replace") if marker.is_file() else ""
     sizes = tuple(int(n) for split in ("train", "test") for n in re.findall(rf"^{split}: (\d{{1,5}})$", text, re.M))
-    if len(sizes) != 2 or not all(1 <= size <= most for size, most in zip(sizes, SIZES, strict=True)):
+    if len(sizes) != 2 or not all(1 <= size <= most for size, most in zip(sizes, _SOURCE.published_sizes, strict=True)):
         raise DamagedFile(f"{SIMULATED_NAME}: {marker} does not tell how many there are; {_AGAIN[SIMULATED_NAME]}")
     return sizes
 
@@ -123,7 +123,7 @@ def marked_sizes(folder):
 # ---- the data set ---------------------------------------------------------------------------------
 
 
-def load(path, quiet=False) -> Dataset:
+def load(path: Path, source: DataSource = _SOURCE, quiet: bool = False) -> Dataset:
     """Return the data set that `find` found; recordings in a folder are packed first.
 
     Its name says whether it is simulated. Validation samples are the last sixth of the training set.
@@ -131,26 +131,27 @@ def load(path, quiet=False) -> Dataset:
     """
     path = Path(path)
     if path.is_dir():
-        path = pack_folder(path, quiet=quiet)
+        path = pack_folder(path, source, quiet=quiet)
     packed = PackedRecordings(path)
     n, n_train = len(packed), packed.n_train
-    if packed.name != SIMULATED_NAME and (packed.name != NAME or (n_train, n - n_train) != SIZES):
+    sizes = source.published_sizes
+    if packed.name != SIMULATED_NAME and (packed.name != NAME or (n_train, n - n_train) != sizes):
         raise DamagedFile(f"{NAME}: {path} holds {packed.name}, {n_train} + {n - n_train}; pack the complete set again")
-    ids = np.concatenate([np.arange(n_train), SIZES[0] + np.arange(n - n_train)])  # the number of the MNIST image
+    ids = np.concatenate([np.arange(n_train), sizes[0] + np.arange(n - n_train)])  # the number of the MNIST image
     borders = 0, n_train - n_train // 6, n_train, n
     splits = [EventSplit(packed, places, packed.labels[places], ids[places])
               for places in np.split(np.arange(n), borders[1:-1])]  # fmt: skip
     return Dataset(packed.name, N_EVENT_INPUTS, *splits, fingerprint=packed.fingerprint)
 
 
-def pack_folder(folder, overwrite=False, quiet=False):
+def pack_folder(folder, data_source=_SOURCE, overwrite=False, quiet=False):
     """Pack the recordings of a folder into one file beside it, and return its path.
 
     A file that is there stays, unless `overwrite` is set; `quiet`: no progress is printed. Raises as `load` does.
     """
     path = packed_path(folder)
     if overwrite or not path.exists():
-        source = folder_source(folder)
+        source = folder_source(folder, data_source.published_sizes)
         try:
             pack(source, path, overwrite, quiet)
         except PermissionError as error:
@@ -194,9 +195,9 @@ class EventSplit:
         return self._rasters(indices, np.zeros(len(indices), np.int64), steps)
 
     def snapshots(self, indices, numbers, steps, seed):
-        latest = RECORDING_MS - steps - 2  # 278 for the published 20 ms
+        latest = _SOURCE.longest_snapshot + 1 - steps  # 278 for the published 20 ms
         if latest < 1:
-            raise UserError(f"{NAME}: a snapshot may last {RECORDING_MS - 3} ms at most, asked for {steps}")
+            raise UserError(f"{NAME}: a snapshot may last {_SOURCE.longest_snapshot} ms at most, asked for {steps}")
         first = [stream(seed, "nmnist snapshot start", number).integers(1, latest + 1) for number in numbers]
         return self._rasters(indices, first, steps)
 
@@ -227,7 +228,7 @@ class _Recording:
     label: str  # name of its folder, "" where that does not tell
 
 
-def folder_source(folder):
+def folder_source(folder, published_sizes=_SOURCE.published_sizes):
     """Return the Source of a folder of .bin files, after a check that the set is complete.
 
     Raises UserError where recordings are missing or too many, DamagedFile where some are cut.
@@ -236,13 +237,13 @@ def folder_source(folder):
     name = SIMULATED_NAME if is_simulated(folder) else NAME
     parts = _layout(folder) or _TONIC
     if parts is _TONIC:
-        sizes = marked_sizes(folder) if name == SIMULATED_NAME else SIZES
+        sizes = marked_sizes(folder) if name == SIMULATED_NAME else published_sizes
         train, test = (_complete(scan(folder / part), size, folder / part, name)
                        for part, size in zip(parts, sizes, strict=True))  # fmt: skip
         labels = np.array([recording.label for recording in train + test]).astype(np.uint8)
     else:
-        train, test = _reference_recordings(folder)
-        arrays = mnist_arrays(folder.parent)
+        train, test = _reference_recordings(folder, published_sizes)
+        arrays = mnist_arrays(folder.parent, published_sizes)
         labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
     _check_bytes(train + test, folder, name)
     if name == NAME and labels[:10].tolist() != _FIRST_LABELS:
@@ -298,14 +299,14 @@ def _complete(found, size, folder, name, first=1):
     return [found[number] for number in expected]
 
 
-def _reference_recordings(folder):
+def _reference_recordings(folder, sizes):
     """Return (training, test) recordings in the layout of the reference implementation."""
-    n_valid, n_train = SIZES[0] // 6, SIZES[0] - SIZES[0] // 6
+    n_valid, n_train = sizes[0] // 6, sizes[0] - sizes[0] // 6
     train, valid, test = (scan(folder / part) for part in _REFERENCE)
     counts_on = max(valid, default=0) > n_valid  # its numbers may follow those of train_all
     train = _complete(train, n_train, folder / "train_all", NAME)
     valid = _complete(valid, n_valid, folder / "valid_all", NAME, first=n_train + 1 if counts_on else 1)
-    return train + valid, _complete(test, SIZES[1], folder / "test_all", NAME)
+    return train + valid, _complete(test, sizes[1], folder / "test_all", NAME)
 
 
 def _check_bytes(recordings, folder, name):
@@ -344,13 +345,13 @@ def read_recording(path):
     return x, y, high >> 7, (high & 127) << 16 | middle << 8 | low
 
 
-def mnist_arrays(data_dir):
+def mnist_arrays(data_dir, sizes=_SOURCE.published_sizes):
     """Return x_train, y_train, x_test and y_test of mnist.npz by name (uint8); raises as MNIST's own `load`."""
     from nalsm.datasets import mnist
 
     path = mnist.find(Path(data_dir))
     arrays = mnist.read(path)
-    if tuple(map(len, arrays.values())) != (SIZES[0],) * 2 + (SIZES[1],) * 2:
+    if tuple(map(len, arrays.values())) != (sizes[0],) * 2 + (sizes[1],) * 2:
         raise DamagedFile(f"MNIST: {path} is not complete; restore it with git checkout")
     return arrays
 
@@ -358,7 +359,7 @@ def mnist_arrays(data_dir):
 # ---- getting it -----------------------------------------------------------------------------------
 
 
-def download(data_dir):
+def download(data_dir, sizes=_SOURCE.published_sizes):
     """Download N-MNIST into <data_dir>/NMNIST with tonic (about 1.2 GB), check it, and return the folder.
 
     Archives that are there already and sound are extracted only.
@@ -373,7 +374,7 @@ def download(data_dir):
         ) from None
 
     folder = Path(data_dir) / "NMNIST"
-    if _layout(folder) and not _is_incomplete(folder):
+    if _layout(folder) and not _is_incomplete(folder, sizes):
         raise UserError(f"{NAME}: the complete set is in {folder} already")
     # tonic takes 10,000 files for a complete set; this one always compares and extracts the archives
     again = type("NMNIST", (tonic.datasets.NMNIST,), {"_check_exists": lambda self: False})
@@ -385,13 +386,13 @@ def download(data_dir):
             f"{NAME}: the download failed ({error}); get train.zip and test.zip from "
             f"https://data.mendeley.com/datasets/468j46mzdv with a browser and extract them in {folder}"
         ) from None
-    folder_source(folder)
+    folder_source(folder, sizes)
     return folder
 
 
-def _is_incomplete(folder):
+def _is_incomplete(folder, sizes):
     try:
-        folder_source(folder)
+        folder_source(folder, sizes)
     except (UserError, DamagedFile):
         return True
     return False

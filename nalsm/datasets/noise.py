@@ -11,7 +11,6 @@ Noise depends on the seed and the sample's id alone.
 Source: Ivanov and Michmizos, NeurIPS 2021 (kernel quality).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,31 +20,18 @@ from nalsm.datasets.nmnist import EventSplit
 from nalsm.encoding import N_EVENT_INPUTS, image_scale, poisson_rasters, raster_from_events
 from nalsm.support.random_streams import stream
 
-PIXEL_STD = 125.0
-SHIFT_STD_MS = 10.0
-
-
-@dataclass(frozen=True)
-class Noise:
-    """name : begins the names of its files
-    test_split : (Dataset, path of the data, seed) -> the noisy test set, a Split
-    """
-
-    name: str
-    test_split: Callable
-
-
 # ---- images ---------------------------------------------------------------------------------------
 
 
-def noisy_images(images, sample_ids, seed):
+def noisy_images(images, sample_ids, seed, strength):
     """Return images with noise on every pixel: float32 [n, height, width] in 0..255.
 
     images : uint8 [n, height, width]; sample_ids : int [n]
+    strength : standard deviation of the noise, grey levels
     """
     noisy = np.empty(np.shape(images), np.float32)
     for result, image, sample_id in zip(noisy, images, sample_ids, strict=True):
-        noise = stream(seed, "pixel noise", sample_id).normal(0.0, PIXEL_STD, image.shape)
+        noise = stream(seed, "pixel noise", sample_id).normal(0.0, strength, image.shape)
         np.clip(image + noise, 0.0, 255.0, out=result, casting="same_kind")
     return noisy
 
@@ -58,20 +44,19 @@ class NoisyImages(ImageSplit):
         return poisson_rasters(self.rates(indices), steps, seed, ids, purpose="noisy presentation")
 
 
-def _noisy_mnist(dataset, path, seed):
-    from nalsm.datasets import mnist
-
+def noisy_image_test_set(dataset, seed, strength):
+    """Return the data set with noise on its test images."""
     test = dataset.test
-    images = noisy_images(mnist.read(path)["x_test"], test.sample_ids, seed)
-    return NoisyImages(images, image_scale(images), test.labels, test.sample_ids)
+    images = noisy_images(test.images, test.sample_ids, seed, strength)
+    return replace(dataset, test=NoisyImages(images, image_scale(images), test.labels, test.sample_ids))
 
 
 # ---- recordings -----------------------------------------------------------------------------------
 
 
-def time_shift(sample_id, seed):
-    """Return by how many ms the events of a sample are moved: float."""
-    return stream(seed, "time shift", sample_id).normal(0.0, SHIFT_STD_MS)
+def time_shift(sample_id, seed, strength):
+    """Return by how many ms the events of a sample are moved: float; strength : standard deviation, ms."""
+    return stream(seed, "time shift", sample_id).normal(0.0, strength)
 
 
 def mirrored(ms, steps):
@@ -92,27 +77,20 @@ def shifted_raster(x, y, p, t_us, shift_ms, steps):
     return raster_from_events(x[shown], y[shown], p[shown], 1000 * mirrored(ms, steps), steps)
 
 
+@dataclass(frozen=True)
 class ShiftedEvents(EventSplit):
-    """Recordings, each moved in time; see `time_shift`."""
+    """Recordings, each moved in time; see `time_shift` (strength : ms)."""
+
+    strength: float
 
     def presentation(self, indices, steps, seed):
         rasters = np.zeros((len(indices), steps, N_EVENT_INPUTS), np.uint8)
         for raster, events, sample_id in zip(rasters, self.events(indices), self.sample_ids[indices], strict=True):
-            raster[:] = shifted_raster(*events, time_shift(sample_id, seed), steps)
+            raster[:] = shifted_raster(*events, time_shift(sample_id, seed, self.strength), steps)
         return rasters
 
 
-def _shifted_nmnist(dataset, _path, _seed):
+def shifted_event_test_set(dataset, _seed, strength):
+    """Return the data set with its test recordings moved in time."""
     test = dataset.test
-    return ShiftedEvents(test.recordings, test.places, test.labels, test.sample_ids)
-
-
-NOISE = {
-    "MNIST": Noise(f"NOISE_{PIXEL_STD:.0f}", _noisy_mnist),
-    "N-MNIST": Noise(f"NOISE_{SHIFT_STD_MS:.0f}", _shifted_nmnist),
-}
-
-
-def with_noise(dataset, noise, path, seed):
-    """Return the data set with its test set made noisy; `path` is where it was loaded from."""
-    return replace(dataset, test=noise.test_split(dataset, path, seed))
+    return replace(dataset, test=ShiftedEvents(test.recordings, test.places, test.labels, test.sample_ids, strength))

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nalsm.datasets.sources import DATA_SOURCES
 from nalsm.encoding import N_EVENT_INPUTS, SENSOR_SIZE
 from nalsm.storage.files import content_checksum, read_arrays, replacing, write_arrays
 from nalsm.storage.plain_hdf5 import plain_datasets, read_attributes, unreadable
@@ -36,7 +37,6 @@ _USER_BLOCK = 512  # bytes
 _MOST_HEADER = 2**26  # bytes; everything but the events
 _INPUT_BITS = 12
 _LATEST_US = 2**20 - 1  # recordings last 0.3 s
-_N_CLASSES = 10
 _VERSION = 1
 
 
@@ -134,7 +134,7 @@ class PackedRecordings:
                 raise ValueError(f"an array in it is {array.dtype} {array.shape}, wanted is {np.dtype(kind)} {(size,)}")
         if self.offsets[0] or self.offsets[-1] != len(self._events) or (np.diff(self.offsets) < 0).any():
             raise ValueError("its recordings do not follow one another")
-        if self.labels.max(initial=0) >= _N_CLASSES:
+        if self.labels.max(initial=0) >= len(DATA_SOURCES["N-MNIST"].classes):
             raise ValueError(f"it has labels up to {self.labels.max()}")
         if type(self.n_train) is not int or not 0 <= self.n_train <= n or not isinstance(self.name, str):
             raise ValueError("it does not say what it holds")

@@ -164,12 +164,13 @@ def simulated_source(data_dir, count, seed, camera=None):
     count : 7..70,000, training and test set together; data_dir : where mnist.npz lies
     """
     simulator, arrays = Simulator(seed, camera), nmnist.mnist_arrays(data_dir)
+    first_test = len(arrays["x_train"])  # number of the first test image
     n_train, n_test = split_count(count)
     images = np.concatenate([arrays["x_train"][:n_train], arrays["x_test"][:n_test]])
     labels = np.concatenate([arrays["y_train"][:n_train], arrays["y_test"][:n_test]])
 
     def events(place):
-        return simulator.record(images[place], place if place < n_train else nmnist.SIZES[0] + place - n_train)
+        return simulator.record(images[place], place if place < n_train else first_test + place - n_train)
 
     origin = {"simulator": _VERSION, "recordings": [n_train, n_test], "seed": seed, "camera": asdict(simulator.camera)}
     return Source(nmnist.SIMULATED_NAME, labels, n_train, events, origin, _TYPICAL_EVENTS * count)

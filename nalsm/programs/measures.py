@@ -5,6 +5,7 @@ import numpy as np
 from nalsm.console.program import run_program
 from nalsm.console.progress import progress, say
 from nalsm.console.questions import Question, command
+from nalsm.datasets import DATA_SOURCES
 from nalsm.runs.record import is_on, open_run, runner, title
 from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
 from nalsm.support.errors import UserError
@@ -120,7 +121,7 @@ def _say_branching_factors(folder, batches, quiet):
 
 def kernel_quality(root):
     """Run compute_SP_AP_kernel_quality_measures.py to its end and exit; `root` is the checkout's folder."""
-    which = {"M": "MNIST", "N": "N-MNIST"}
+    which = {source.network_kind: source.name for source in DATA_SOURCES.values() if source.noise}
 
     def check_dataset(value, answers):
         folder = open_run(root, answers, answers["version"])

@@ -5,6 +5,7 @@ import secrets
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
+from nalsm.datasets import DATA_SOURCES, NETWORK_INPUTS
 from nalsm.network import log_path, network_path
 from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
 from nalsm.support.errors import UserError
@@ -15,7 +16,6 @@ _MOST_NEURONS = 125_000
 
 def generate_network(root):
     """Run generate_spatial_network.py to its end and exit; `root` is the checkout's folder."""
-    from nalsm.datasets import NETWORK_INPUTS
 
     def check_number(value, answers):
         path = network_path(chosen_folder(answers, "networks_dir", root), value)
@@ -48,8 +48,8 @@ def generate_network(root):
     which = "[TYPE M FOR MNIST/ N FOR NMNIST]"
     questions = [
         Question(
-            "dataset", f"WHICH_DATASET_TO_GENERATE_NETWORK_FOR? {which}: ", ("M", "N"), "M: 784 inputs, for MNIST and "
-            "Fashion-MNIST; N: 2312 inputs, for N-MNIST",
+            "dataset", f"WHICH_DATASET_TO_GENERATE_NETWORK_FOR? {which}: ", tuple(NETWORK_INPUTS),
+            "; ".join(map(_kind, NETWORK_INPUTS)),
         ),
         Question(
             "number", "NETWORK_NUMBER_TO_CREATE? [int]: ", int, "number of the network", 0, HIGHEST_NUMBER,
@@ -68,3 +68,9 @@ def generate_network(root):
         Question("quiet", None, bool, "print the path of the network and errors only"),
     ]  # fmt: skip
     run_program(command("generate", "Generate the network of a liquid.", questions, run))
+
+
+def _kind(kind):
+    """Return what a network kind is for, as in "N: 2312 inputs, for N-MNIST"."""
+    names = [source.name for source in DATA_SOURCES.values() if source.network_kind == kind]
+    return f"{kind}: {NETWORK_INPUTS[kind]} inputs, for {' and '.join(names)}"

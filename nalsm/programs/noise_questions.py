@@ -2,7 +2,7 @@
 
 from dataclasses import fields, replace
 
-from nalsm.datasets.noise import NOISE
+from nalsm.datasets import DATA_SOURCES, source_of
 from nalsm.runs.noise_folder import NoiseFolder
 from nalsm.runs.record import is_on, open_run, runner, title
 from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, questions_for
@@ -25,9 +25,9 @@ def noise_questions(model, dataset, root):
     def check_version(value, answers):
         folder = open_run(root, answers, value)
         if folder.identity["model"] != model or not is_on(folder, dataset):
-            hint = f"; use {runner(folder, noise=True)}" if any(is_on(folder, known) for known in NOISE) else ""
+            hint = f"; use {runner(folder, noise=True)}" if source_of(folder.identity["dataset"]).noise else ""
             raise UserError(f"VERSION: read {title(folder)}, expected a run of {model} on {dataset}{hint}")
-        noisy = NoiseFolder(folder.path.parent, value, NOISE[dataset])
+        noisy = NoiseFolder(folder.path.parent, value, DATA_SOURCES[dataset].noise)
         recorded = None if answers["overwrite"] else noisy.recorded_parameters()
         if recorded:
             noisy.identity = recorded["identity"]

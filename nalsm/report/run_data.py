@@ -7,16 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
+from nalsm.datasets import is_known, is_simulated, source_of
 from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, is_reduced
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
 from nalsm.runs.listing import read_status
 from nalsm.support.errors import DamagedFile, NalsmError
 
-N_CLASSES = 10
-FASHION_CLASSES = (
-    "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
-)  # fmt: skip
 # Settings that the report computes with; the file they are read from has no checksum.
 _WHOLE_NUMBERS = (
     "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
@@ -53,16 +50,21 @@ class RunData:
 
     @property
     def is_simulated(self):
-        return "simulated" in self.status.dataset.lower()
+        return is_simulated(self.status.dataset)
+
+    @property
+    def _source(self):
+        name = self.status.dataset
+        return source_of(name if is_known(name) else "MNIST")  # an unknown data set is shown with digits as classes
 
     @property
     def classes(self):
         """The names of the classes."""
-        return FASHION_CLASSES if self.status.dataset == "Fashion-MNIST" else tuple(map(str, range(N_CLASSES)))
+        return self._source.classes
 
     @property
     def class_word(self):
-        return "class" if self.status.dataset == "Fashion-MNIST" else "digit"
+        return self._source.class_word
 
     @property
     def is_reduced(self):

@@ -2,9 +2,8 @@
 
 import shutil
 
-from nalsm.datasets.noise import NOISE
+from nalsm.datasets import source_of
 from nalsm.runs.folder import RunFolder, identity_hash
-from nalsm.runs.record import is_on
 
 
 class NoiseFolder(RunFolder):
@@ -16,22 +15,22 @@ class NoiseFolder(RunFolder):
     def __init__(self, output_dir, version, noise):
         super().__init__(output_dir, version)
         self.noise = noise
-        self.large_files = f"{noise.name}_*.*data*"
+        self.large_files = f"{noise.file_tag}_*.*data*"
 
     @property
     def parameters_json(self):
-        return self.path / f"{self.noise.name}_VER_{self.version}_params.json"
+        return self.path / f"{self.noise.file_tag}_VER_{self.version}_params.json"
 
     @property
     def parameters_text(self):
-        return self.path / f"{self.noise.name}_VER_{self.version}_params.txt"
+        return self.path / f"{self.noise.file_tag}_VER_{self.version}_params.txt"
 
     @property
     def times(self):
-        return self.path / f"{self.noise.name}_VER_{self.version}_times.json"
+        return self.path / f"{self.noise.file_tag}_VER_{self.version}_times.json"
 
     def counts(self, split, batch):
-        return self.path / f"{self.noise.name}_{super().counts(split, batch).name}"
+        return self.path / f"{self.noise.file_tag}_{super().counts(split, batch).name}"
 
     def all_counts(self):
         """Return the paths of all count files that it should have."""
@@ -46,14 +45,13 @@ class NoiseFolder(RunFolder):
         """The files of the run are here."""
 
     def _clear(self):
-        for path in self.path.glob(f"{self.noise.name}_*"):
+        for path in self.path.glob(f"{self.noise.file_tag}_*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def open_noise(trained):
     """Return the NoiseFolder of an open run; its `identity` is None where there is no noisy test set of the run."""
-    noise = next(noise for dataset, noise in NOISE.items() if is_on(trained, dataset))
-    noisy = NoiseFolder(trained.path.parent, trained.version, noise)
+    noisy = NoiseFolder(trained.path.parent, trained.version, source_of(trained.identity["dataset"]).noise)
     recorded = noisy.recorded_parameters()
     if recorded and recorded["identity"].get("run") == identity_hash(trained.identity):
         noisy.identity = recorded["identity"]

@@ -5,7 +5,6 @@ are never read together with another run's test counts. The engine in it is the 
 counts; it need not be the run's, as all engines give the same spikes.
 """
 
-from nalsm.datasets.noise import NOISE, with_noise
 from nalsm.runs.counting import count_spikes
 from nalsm.runs.folder import identity_hash
 from nalsm.runs.noise_folder import NoiseFolder
@@ -18,7 +17,7 @@ class NoiseRun(TrainingRun):
 
     def __init__(self, settings):
         super().__init__(settings)
-        self.noise = NOISE[settings.dataset]
+        self.noise = settings.source.noise
         self.trained = self.folder
         self.folder = NoiseFolder(settings.output_dir, settings.version, self.noise)
 
@@ -35,7 +34,7 @@ class NoiseRun(TrainingRun):
         self.seed = self._choose_seed(recorded)
         dataset = settings.source.load(data_path, settings.quiet)
         self._require_unchanged("dataset_sha256", dataset.fingerprint, f"--data-dir: {dataset.name} in {data_path}")
-        noisy = with_noise(dataset, self.noise, data_path, self.seed)
+        noisy = self.noise.added_to(dataset, self.seed)
         self.dataset = noisy.reduced(*settings.sizes.values(), seed=self.trained.identity["seed"])
         self.liquid = self._open_liquid()
         self.folder.identity = identity = self._identity()
@@ -77,7 +76,7 @@ class NoiseRun(TrainingRun):
         settings = self.settings
         return {
             "run": identity_hash(self.trained.identity),
-            "noise": self.noise.name,
+            "noise": self.noise.file_tag,
             "model": settings.model,
             "dataset": self.dataset.name,
             "seed": self.seed,

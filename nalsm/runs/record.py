@@ -1,5 +1,6 @@
 """The run that is looked at: where it lies, which program made it."""
 
+from nalsm.datasets import is_known, program_name, source_of
 from nalsm.models import MODELS
 from nalsm.runs.folder import SPLITS, RunFolder
 from nalsm.runs.settings import chosen_folder
@@ -11,7 +12,6 @@ WHOLE_NUMBERS = (
     "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
     "sample_ms", "cycles",
 )  # fmt: skip
-_DATASETS = {"MNIST": "MNIST", "N-MNIST": "N_MNIST", "Fashion-MNIST": "F_MNIST"}  # in names of programs
 
 
 def open_run(root, answers, version):
@@ -35,7 +35,7 @@ def is_identity(identity):
         and all(identity[f"{split}_samples"] <= _MOST_SAMPLES for split in SPLITS)
         and identity["batch_size"] > 0
         and identity.get("model") in tuple(MODELS)
-        and str(identity.get("dataset")).removeprefix("simulated ") in _DATASETS
+        and is_known(identity.get("dataset"))
         and isinstance(identity.get("network_sha256"), str)
         and isinstance(identity.get("dataset_sha256"), str)
     )
@@ -48,18 +48,12 @@ def title(folder):
 
 def is_on(folder, dataset):
     """Tell whether an open run is on this data set, or on simulated recordings in its format."""
-    return folder.identity["dataset"].removeprefix("simulated ") == dataset
+    return source_of(folder.identity["dataset"]).name == dataset
 
 
 def runner(folder, noise=False):
     """Return the name of the program that trains such a run, or presents its noisy test set."""
-    return program_name(folder.identity["model"], next(name for name in _DATASETS if is_on(folder, name)), noise)
-
-
-def program_name(model, dataset, noise=False):
-    """Return the name of the program that trains a model on a data set, or presents the noisy test set."""
-    model = model.replace("+", "_").replace("-", "")
-    return f"{model}_RUN_MAIN_SIM_{_DATASETS[dataset]}{'_NOISE' if noise else ''}.py"
+    return program_name(folder.identity["model"], folder.identity["dataset"], noise)
 
 
 def counts_of(folder, paths):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import NETWORK_INPUTS
+from nalsm.datasets import NETWORK_INPUTS, program_name
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.record import is_on, program_name
+from nalsm.runs.record import is_on
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
 
 

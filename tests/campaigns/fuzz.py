@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tools"), str(Path(__file__).resolve().parents[2])]
 
-TARGETS = ("network_files", "count_files", "parameters", "recordings", "packed_recordings", "idx", "pickles", "npz")
+TARGETS = ("network_files", "count_files", "parameters", "recordings", "packed_recordings", "idx", "npz")
 FORGED = ("network_files", "count_files", "packed_recordings")
 
 
@@ -73,7 +73,7 @@ def main():
     wanted = parser.parse_args()
     import atheris
 
-    with atheris.instrument_imports(include=["nalsm", "pickle", "pickletools", "zipfile", "gzip", "click"]):
+    with atheris.instrument_imports(include=["nalsm", "zipfile", "gzip", "click"]):
         import nalsm.datasets.fashion_mnist
         import nalsm.programs.noise_questions
         import nalsm.storage.plain_hdf5  # noqa: F401

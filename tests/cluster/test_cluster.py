@@ -129,7 +129,7 @@ def splits():
         "images": ImageSplit(images, scale, labels, ids),
         "noisy images": NoisyImages(images.astype(np.float32), scale, labels, ids),
         "events": EventSplit(recordings, places, labels, ids),
-        "shifted events": ShiftedEvents(recordings, places, labels, ids),
+        "shifted events": ShiftedEvents(recordings, places, labels, ids, 10.0),
     }
 
 

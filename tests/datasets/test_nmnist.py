@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -54,16 +55,13 @@ def write_reference(folder, first_valid):
     return folder
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """N-MNIST is complete with 60 + 10 recordings."""
-    monkeypatch.setattr(nmnist, "SIZES", (TRAIN, TEST))
+SMALL = replace(DATA_SOURCES["N-MNIST"], sizes=(50, 10, 10))  # complete with 60 + 10 recordings
 
 
 @pytest.fixture
-def data(small, tmp_path):
+def data(tmp_path):
     write_tonic(tmp_path / "NMNIST")
-    return nmnist.load(nmnist.find(tmp_path))
+    return SMALL.load(SMALL.find(tmp_path))
 
 
 def program(*arguments):
@@ -102,7 +100,7 @@ def test_without_tonic(tmp_path, monkeypatch):
     for found, expected in zip(nmnist.read_recording(tmp_path / "1.bin"), events, strict=True):
         assert np.array_equal(found, expected)
     with pytest.raises(UserError, match="pip install tonic"):
-        nmnist.download(tmp_path)
+        nmnist.download(tmp_path, SMALL.published_sizes)
 
 
 def test_packed_events_are_those_inside_the_field():
@@ -184,12 +182,12 @@ def test_snapshots_longer_than_a_recording_are_refused(data):
 def test_the_references_layout_is_the_same_data(data, tmp_path, first_valid):
     folder = write_reference(tmp_path / "other" / "nmnist", first_valid)
     assert nmnist.find(tmp_path / "other") == folder
-    other = nmnist.load(folder)
+    other = SMALL.load(folder)
     assert other.fingerprint == data.fingerprint
     assert np.array_equal(other.valid.labels, data.valid.labels)
 
 
-def test_the_layout_is_found_under_each_name(small, tmp_path):
+def test_the_layout_is_found_under_each_name(tmp_path):
     for name in ("NMNIST", "nmnist", "nmnist/NMNIST"):
         root = tmp_path / name.replace("/", "-")
         (root / name / "Train").mkdir(parents=True)
@@ -243,13 +241,13 @@ def swap_labels(folder):
         (swap_labels, DamagedFile, r"first labels in .* are \[6, 0, 4"),
     ],
 )
-def test_an_incomplete_set_is_refused_and_named(small, tmp_path, damage, kind, said):
+def test_an_incomplete_set_is_refused_and_named(tmp_path, damage, kind, said):
     folder = write_tonic(tmp_path / "NMNIST")
     (folder / "Train" / "6").mkdir(exist_ok=True)
     (folder / "Train" / "3" / "._00001.bin").write_bytes(b"left by another system")
     damage(folder)
     with pytest.raises(kind, match=said) as error:
-        nmnist.load(nmnist.find(tmp_path))
+        SMALL.load(SMALL.find(tmp_path))
     assert "\n" not in str(error.value)
     assert "download-nmnist" in str(error.value) or "one number" in said or "named" in said or "labels" in said
     assert not (tmp_path / nmnist.PACKED).exists()
@@ -361,14 +359,14 @@ def test_a_file_cut_or_longer_is_found(data, tmp_path):
     good = (tmp_path / nmnist.PACKED).read_bytes()
     for content in (b"", good[:100], good[:700], good[: len(good) // 2], good[:-1], good + b"x", b"x" + good):
         with pytest.raises(DamagedFile, match="make it again"):
-            nmnist.load(damaged_copy(tmp_path / nmnist.PACKED, content))
+            SMALL.load(damaged_copy(tmp_path / nmnist.PACKED, content))
 
 
 def test_damaged_events_are_found_when_they_are_read(data, tmp_path):
     good = bytearray((tmp_path / nmnist.PACKED).read_bytes())
     good[-5] ^= 1  # of the last recording
     path = damaged_copy(tmp_path / nmnist.PACKED, good)
-    damaged = nmnist.load(path)
+    damaged = SMALL.load(path)
     assert np.array_equal(damaged.train.presentation(np.arange(50), 9, 1), data.train.presentation(np.arange(50), 9, 1))
     with pytest.raises(DamagedFile, match="recording 69 of it has changed"):
         damaged.test.presentation(np.array([0, 9]), 250, 1)
@@ -391,7 +389,7 @@ def test_a_packed_file_of_fewer_is_not_nmnist(monkeypatch, tmp_path):
         nmnist.load(nmnist.find(tmp_path))
 
 
-def test_a_folder_that_cannot_be_written(small, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     folder = write_tonic(tmp_path / "NMNIST")
 
     def refuse(*_):
@@ -399,7 +397,7 @@ def test_a_folder_that_cannot_be_written(small, tmp_path, monkeypatch):
 
     monkeypatch.setattr(nmnist, "pack", refuse)
     with pytest.raises(UserError, match=r"cannot be written.*--data-dir"):
-        nmnist.load(folder)
+        SMALL.load(folder)
 
 
 # ---- the command line -----------------------------------------------------------------------------
@@ -424,10 +422,10 @@ def test_a_failed_download_says_how_to_get_it_by_hand(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Unreachable)
     with pytest.raises(MachineError, match=r"no network.*extract them in .*NMNIST"):
-        nmnist.download(tmp_path)
+        nmnist.download(tmp_path, SMALL.published_sizes)
 
 
-def test_a_download_is_checked_and_not_done_twice(small, tmp_path, monkeypatch):
+def test_a_download_is_checked_and_not_done_twice(tmp_path, monkeypatch):
     tonic = pytest.importorskip("tonic")
     pytest.importorskip("tonic.datasets")
 
@@ -443,12 +441,12 @@ def test_a_download_is_checked_and_not_done_twice(small, tmp_path, monkeypatch):
                 write_tonic(Path(self.location_on_system))
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Local)
-    assert nmnist.download(tmp_path) == tmp_path / "NMNIST"
+    assert nmnist.download(tmp_path, SMALL.published_sizes) == tmp_path / "NMNIST"
     assert len(asked) == 2
     with pytest.raises(UserError, match="already"):
-        nmnist.download(tmp_path)
+        nmnist.download(tmp_path, SMALL.published_sizes)
     recording(tmp_path / "NMNIST", 9).unlink()  # cut short: extracted again although most files are there
-    nmnist.download(tmp_path)
+    nmnist.download(tmp_path, SMALL.published_sizes)
     assert len(asked) == 4
 
 
@@ -458,15 +456,15 @@ def test_heavy_packages_wait_until_they_are_needed():
     assert done.stdout.strip() == "[]"
 
 
-def test_sha256_of_the_origin_tells_folders_apart(small, tmp_path):
+def test_sha256_of_the_origin_tells_folders_apart(tmp_path):
     folder = write_tonic(tmp_path / "NMNIST")
-    before = nmnist.folder_source(folder).origin
+    before = nmnist.folder_source(folder, SMALL.published_sizes).origin
     assert before["recordings"] == [TRAIN, TEST]
     assert before["bytes"] == 70 * 300 * 5
     lines = "".join(f"{path} 1500\n" for path in _in_order(folder))
     assert before["names_and_sizes_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     os.truncate(recording(folder, 3), 500)
-    assert nmnist.folder_source(folder).origin != before
+    assert nmnist.folder_source(folder, SMALL.published_sizes).origin != before
 
 
 def _in_order(folder):
@@ -477,9 +475,9 @@ def _in_order(folder):
         )
 
 
-def test_packing_is_quiet_where_it_is_asked_to_be(small, tmp_path, capsys):
+def test_packing_is_quiet_where_it_is_asked_to_be(tmp_path, capsys):
     """A run with --quiet that finds recordings in a folder packs them without a word; without it, with progress."""
-    source = DATA_SOURCES["N-MNIST"]
+    source = SMALL
     folder = write_tonic(tmp_path / "NMNIST")
     source.load(folder, quiet=True)
     assert capsys.readouterr() == ("", "")

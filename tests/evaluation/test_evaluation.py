@@ -181,7 +181,7 @@ def test_ranks_use_one_thread_for_each_operation(counted, monkeypatch):
 def test_noisy_images():
     images = np.zeros((40, 28, 28), np.uint8)
     images[20:] = 200
-    noisy = noisy_images(images, np.arange(40), seed=1)
+    noisy = noisy_images(images, np.arange(40), seed=1, strength=125.0)
     assert noisy.dtype == np.float32
     assert (noisy.min(), noisy.max()) == (0, 255)
     assert np.any(noisy % 1)  # not rounded
@@ -195,16 +195,16 @@ def test_noisy_images():
 
 def test_noise_depends_on_seed_and_sample_alone():
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 5)).astype(np.uint8)
-    noisy = noisy_images(images, np.arange(60_000, 60_006), seed=1)
-    np.testing.assert_array_equal(noisy_images(images[[4, 1]], [60_004, 60_001], seed=1), noisy[[4, 1]])
-    assert not np.array_equal(noisy_images(images, np.arange(60_000, 60_006), seed=2), noisy)
-    alike = noisy_images(np.full_like(images, 128), np.arange(6), seed=1)
+    noisy = noisy_images(images, np.arange(60_000, 60_006), seed=1, strength=125.0)
+    np.testing.assert_array_equal(noisy_images(images[[4, 1]], [60_004, 60_001], seed=1, strength=125.0), noisy[[4, 1]])
+    assert not np.array_equal(noisy_images(images, np.arange(60_000, 60_006), seed=2, strength=125.0), noisy)
+    alike = noisy_images(np.full_like(images, 128), np.arange(6), seed=1, strength=125.0)
     assert len(np.unique(alike.reshape(6, -1), axis=0)) == 6
-    shifts = np.array([time_shift(k, seed=1) for k in range(2_000)])
+    shifts = np.array([time_shift(k, seed=1, strength=10.0) for k in range(2_000)])
     assert shifts.mean() == pytest.approx(0, abs=0.7)
     assert shifts.std() == pytest.approx(10, abs=0.5)
-    assert [time_shift(k, seed=1) for k in (1_999, 3)] == list(shifts[[1_999, 3]])
-    assert time_shift(3, seed=2) != shifts[3]
+    assert [time_shift(k, seed=1, strength=10.0) for k in (1_999, 3)] == list(shifts[[1_999, 3]])
+    assert time_shift(3, seed=2, strength=10.0) != shifts[3]
 
 
 def test_noisy_images_have_pulses_of_their_own():

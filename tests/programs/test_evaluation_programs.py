@@ -281,7 +281,7 @@ def test_noisy_counts_from_the_definition(noisy_place):
     folder, path = folder_of(noisy_place), ROOT / "datasets" / "mnist.npz"
     noisy, _ = read_arrays(folder / "NOISE_125_TEST_7_S_AGG_BATCH_1.datasagg")
     with np.load(path) as file:
-        rates = rates_from_images(noisy_images(file["x_test"], np.arange(60_000, 70_000), seed=5))
+        rates = rates_from_images(noisy_images(file["x_test"], np.arange(60_000, 70_000), seed=5, strength=125.0))
     ids = noisy["sample_ids"]
     test = DATA_SOURCES["MNIST"].load(path).test
     np.testing.assert_array_equal(test.labels[ids - 60_000], noisy["scalar_labels_in_batch_arr"])

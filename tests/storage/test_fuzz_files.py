@@ -18,12 +18,12 @@ import fuzzing
 import numpy as np
 import pytest
 from forged_files import FORGED, MOST, OTHERS, Choices, counts_parts, fill, network_parts, packed_parts, packed_signed
-from fuzzing import IMAGES, READERS, SIZES, damaged, hdf5, npz_image, signed
+from fuzzing import IMAGES, READERS, damaged, hdf5, npz_image, signed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nalsm.datasets import mnist, nmnist, plain_pickle
-from nalsm.datasets.fashion_mnist import read_idx, read_reference_pickle
+from nalsm.datasets import mnist, nmnist
+from nalsm.datasets.fashion_mnist import read_idx
 from nalsm.datasets.packing import PackedRecordings
 from nalsm.network import Network
 from nalsm.runs.record import open_run
@@ -332,58 +332,6 @@ def test_an_encrypted_archive(tmp_path):
     assert "password" in READERS["npz"].feed(bytes(image), tmp_path)
 
 
-def shared(depth, width):
-    """Lists in lists, all the same one: width ** depth numbers in a few bytes."""
-    value = [1] * width
-    for _ in range(depth - 1):
-        value = [value] * width
-    return value
-
-
-def deep(n):
-    return b"\x80\x04}(" + b")" + b"\x85" * n + b"K\x01u."
-
-
-TEXT = b"X" + (10**6).to_bytes(4, "little") + b"x" * 10**6
-PICKLES = {
-    "room for 2**31 things": b"\x80\x02Nr" + (2**31).to_bytes(4, "little") + b".",
-    "room for 10**9 things, in text": b"Np1000000000\n.",
-    "a tuple in a tuple in a tuple": deep(1_000_000),
-    "10**12 numbers": pickle.dumps(shared(3, 10_000)),
-    "4,096 times all of them": pickle.dumps([[[shared(3, 20)] * 16] * 16] * 16),
-    "numbers in 60 dimensions": pickle.dumps([shared(60, 17)]),
-    "a text as bytes 10,000 times": (
-        b"\x80\x02c_codecs\nencode\nq\x00"
-        + TEXT
-        + b"q\x010("
-        + b"h\x00h\x01X\x06\x00\x00\x00latin1\x86R" * 10_000
-        + b"l."
-    ),
-    "a name of 10**5 digits": pickle.dumps({10**100_000: np.zeros(3)}),
-    "a name that is everything": pickle.dumps({((("a",) * 50,) * 50,) * 50: [1] * 20}),
-    "a state of 10**11 zeros": (
-        b"\x80\x02cnumpy\nndarray\n)R(K\x01\x8a\x05\x00\xe8\x76\x48\x17\x85cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R\x89"
-        b"\x8a\x05\x00\xe8\x76\x48\x17tb."
-    ),
-    "a state for a function": b"\x80\x02c_codecs\nencode\nN}X\x08\x00\x00\x00__code__K\x01s\x86b.",
-    "a state for a class": b"\x80\x02cnumpy\nndarray\nN}X\x05\x00\x00\x00arrayK\x01s\x86b.",
-    "a reduction of a number": b"\x80\x02K\x01)R.",
-    "a frame of 2**62": b"\x80\x04\x95" + (2**62).to_bytes(8, "little") + b"N.",
-    "a persistent id": b"\x80\x02K\x01Q.",
-    "an instance": b"(ios\nsystem\n.",
-    "an object": b"(cos\nsystem\no.",
-    "a class with keywords": b"\x80\x04cnumpy\nndarray\n)}X\x01\x00\x00\x00aK\x01s\x92.",
-}
-
-
-@pytest.mark.parametrize("wrong", PICKLES)
-def test_pickles_that_are_traps(wrong, tmp_path):
-    before = dict(vars(plain_pickle))
-    refusal = READERS["pickles"].feed(PICKLES[wrong], tmp_path)
-    assert isinstance(refusal, str)
-    assert dict(vars(plain_pickle)) == before
-
-
 def bombs(folder):
     """Files that would take 10 GB or more: {name: (how they are read, path)}."""
     many = lambda size: gzip.compress(bytes(size), 9, mtime=0)  # noqa: E731
@@ -398,7 +346,6 @@ def bombs(folder):
         "HDF5": ("counts", _hdf5_bomb(2_000)),
         "network": ("Network_1.h5", _hdf5_bomb(2_000, "pre")),
         "packed": ("nmnist.events.h5", packed_signed(_hdf5_bomb(2_000, "labels"))),
-        **{f"pickle: {name}": (f"{k}.ds", image) for k, (name, image) in enumerate(PICKLES.items())},
         **{f"zip: {name}": (f"{k}.npz", image) for k, (name, image) in enumerate(NPZ.items())},
     }
     for name, (file, image) in images.items():
@@ -437,7 +384,6 @@ for path in map(Path, sys.argv[1:]):
 """
 READERS_OF = {
     ".gz": lambda path: read_idx(path, IMAGES), ".npz": mnist.read, "": read_arrays, ".bin": nmnist.read_recording,
-    ".ds": lambda path: read_reference_pickle(path, SIZES),
     ".h5": lambda path: PackedRecordings(path) if "events" in path.name else Network.load(path),
 }  # fmt: skip
 NalsmError = DamagedFile.__mro__[2]

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import io
 import json
-import pickle
 import re
 import tempfile
 import zipfile
@@ -29,7 +28,6 @@ from nalsm.support.errors import NalsmError
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = (3, 28, 28)
-SIZES = (2, 1)
 
 
 @dataclass(frozen=True)
@@ -192,10 +190,6 @@ def npz_image(sizes=(3, 2), save=np.savez):
     return image.getvalue()
 
 
-def pickles():
-    return [pickle.dumps(images(SIZES), protocol) for protocol in range(6)]
-
-
 def _crc_of_zip(image):
     """Return an archive whose members' checksums are right, where it can be opened at all."""
     try:
@@ -221,7 +215,6 @@ READERS = {
     "idx": Reader(
         "t.gz", lambda path: fashion_mnist.read_idx(path, IMAGES), lambda: [idx_image(), idx_image(level=0)]
     ),
-    "pickles": Reader("fmnist.ds", lambda path: fashion_mnist.read_reference_pickle(path, SIZES), pickles),
     "npz": Reader(
         "mnist.npz", mnist.read, lambda: [npz_image(), npz_image(save=np.savez_compressed)], _crc_of_zip
     ),
