@@ -58,8 +58,9 @@ def main(files, networks, only, as_script, only_list, results, cluster, quiet, *
         outcomes = run_cells(cells, places, quiet)
     for line in summary(outcomes):
         say(line)
-    if page:
-        _write_page(sweeps, left_out, places, page)
+    conflict = _write_results(sweeps, left_out, places, page) if page else None
+    if conflict:
+        raise conflict
     failed = sum(outcome.state == "failed" for outcome in outcomes)
     if failed:
         raise MachineError(f"{failed} of {len(cells)} cells failed, see above; the same command goes on with them")
@@ -131,11 +132,17 @@ def _list(cells, places):
     return outcomes
 
 
-def _write_page(sweeps, left_out, places, path):
+def _write_results(sweeps, left_out, places, path):
+    """Take finished runs into the store, and write the page; return the first MachineError of runs in conflict."""
     from nalsm.sweep.page import write_page
+    from nalsm.sweep.store import read_store, store_path, taken_into, write_store
 
-    missing = write_page(sweeps, places, path, left_out)
+    cells = [cell for sweep in sweeps for cell in sweep.cells]
+    store, conflicts = taken_into(read_store(store_path(path)), cells, places, say)
+    store = write_store(store_path(path), store)
+    missing = write_page(sweeps, store, path, left_out)
     say(f"results: {path}" + (f" ({len(missing)} cells are not finished)" if missing else ""))
+    return conflicts[0] if conflicts else None
 
 
 if __name__ == "__main__":

@@ -1,114 +1,103 @@
-"""What came out of the cells: read from their version folders, gathered over networks."""
+"""The results of a sweep's cells: records of the store, gathered over networks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, KERNEL_QUALITIES, is_reduced
-from nalsm.runs.listing import RunStatus, read_status
+from nalsm.datasets import NETWORK_INPUTS
+from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, KERNEL_QUALITIES, Accuracy, is_reduced
 from nalsm.sweep.plan import Cell
-from nalsm.sweep.steps import branching_factor_of, kernel_quality_of, trained_folder
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The results of one cell; `parameters` is what its parameter file holds.
-
-    branching : mean branching factor, None where not computed
-    ranks : (SP, AP), None where not computed
-    peak_bytes : the most memory its training has held, None where not noted
-    """
-
-    cell: Cell
-    status: RunStatus
-    parameters: dict
-    branching: float | None
-    ranks: tuple[float, float] | None
-    peak_bytes: int | None
-
-    @property
-    def test(self):
-        """Accuracy on the test set, percent, at the cycle with the best validation accuracy."""
-        return 100 * self.status.accuracies["test"]
-
-
-def find(cell, places):
-    """Return the Finding of a cell, or None where it has no finished run."""
-    folder = trained_folder(cell, places)
-    if folder is None:
-        return None
-    return Finding(
-        cell, read_status(places.output_dir, cell.version), folder.recorded_parameters(),
-        branching_factor_of(cell, places) if "branching_factor" in cell.measures else None,
-        kernel_quality_of(cell, places) if "kernel_quality" in cell.measures else None,
-        folder.peak_bytes(),
-    )  # fmt: skip
+from nalsm.sweep.store import StoredRun
 
 
 @dataclass(frozen=True)
 class Group:
-    """The Findings of one setting on several networks; `planned`: how many cells there are of it."""
+    """The runs of one setting on several networks; `planned`: how many networks the sweeps have for it."""
 
-    findings: tuple[Finding, ...]
+    cell: Cell
+    runs: tuple[StoredRun, ...]
     planned: int
 
     @property
-    def cell(self):
-        return self.findings[0].cell
+    def dataset(self) -> str:
+        """The data set as the runs recorded it: simulated recordings have a name of their own."""
+        return self.runs[0].dataset
 
     @property
-    def dataset(self):
-        """The data set as the runs recorded it: simulated recordings bear their own name."""
-        return self.findings[0].status.dataset
-
-    @property
-    def is_reduced(self):
-        return is_reduced(self.findings[0].parameters["identity"])
+    def is_reduced(self) -> bool:
+        return is_reduced({"model": self.cell.model, **self.runs[0].sizes})
 
     @property
     def _key(self):
         return self.cell.model, self.dataset, self.cell.network.n_liquid
 
     @property
-    def published(self):
-        """The published Accuracy to compare with, or None."""
+    def published(self) -> Accuracy | None:
+        """The published accuracy to compare with."""
         return None if self.is_reduced else ACCURACIES.get(self._key)
 
     @property
-    def published_branching(self):
+    def published_branching(self) -> float | None:
         return None if self.is_reduced or self._key[2] != 1000 else BRANCHING_FACTORS.get(self._key[:2])
 
     @property
-    def published_ranks(self):
-        """The published (SP, AP); one of them, or the whole, may be None."""
+    def published_ranks(self) -> tuple[float | None, float | None]:
+        """The published SP and AP; each may be None."""
         unknown = (None, None)
         return unknown if self.is_reduced or self._key[2] != 1000 else KERNEL_QUALITIES.get(self._key[:2], unknown)
 
     @property
-    def accuracies(self):
-        return [finding.test for finding in self.findings]
+    def accuracies(self) -> list[float]:
+        """Test accuracies in percent."""
+        return [run.test for run in self.runs]
 
     @property
-    def branching(self):
-        return [finding.branching for finding in self.findings if finding.branching is not None]
+    def branching(self) -> list[float]:
+        return [run.measures["branching_factor"]["mean"] for run in self.runs if "branching_factor" in run.measures]
 
     @property
-    def ranks(self):
-        """Return ([SP of each network], [AP of each network])."""
-        known = [finding.ranks for finding in self.findings if finding.ranks]
-        return [sp for sp, _ in known], [ap for _, ap in known]
+    def ranks(self) -> tuple[list[float], list[float]]:
+        """SP of each network, and AP of each."""
+        known = [run.measures["kernel_quality"] for run in self.runs if "kernel_quality" in run.measures]
+        return [values["SP"] for values in known], [values["AP"] for values in known]
 
 
-def groups_of(cells, found):
-    """Return the Groups of cells that have results, in the cells' order; `found`: Finding or None by version."""
-    by_setting = {}
+def runs_of(cell: Cell, store: Iterable[StoredRun]) -> list[StoredRun]:
+    """Return the stored runs of a cell: one for each name that its data set was recorded under, the newest of each."""
+    of_name = {}
+    for run in sorted(store, key=lambda run: run.started):
+        if _is_of(cell, run):
+            of_name[run.dataset] = run
+    return list(of_name.values())
+
+
+def _is_of(cell, run):
+    network, settings = cell.network, cell.settings
+    return (
+        run.model == cell.model
+        and run.dataset.removeprefix("simulated ") == cell.dataset
+        and run.knobs == cell.knobs
+        and run.seed == settings["seed"]
+        and (tuple(run.network["dims"]), run.network["seed"]) == (network.dims, network.seed)
+        and run.network["inputs"] == NETWORK_INPUTS[network.kind]
+        and all(settings[name] == size for name, size in run.sizes.items())
+        and settings["engine"] in ("auto", run.engine)
+    )
+
+
+def groups_of(cells: Iterable[Cell], found: dict[int, list[StoredRun]]) -> list[Group]:
+    """Return the Groups of cells that have results, in the cells' order; found : stored runs by a cell's version."""
+    cells_of, runs_of_group = {}, {}
     for cell in cells:
-        key = cell.model, cell.dataset, tuple(cell.knobs.values()), cell.network.dims
-        by_setting.setdefault(key, []).append(cell)
-    results = [([found[cell.version] for cell in group if found[cell.version]], len(group)) for group in
-               by_setting.values()]  # fmt: skip
-    return [Group(tuple(findings), planned) for findings, planned in results if findings]
+        setting = cell.model, cell.dataset, tuple(cell.knobs.values()), cell.network.dims
+        cells_of.setdefault(setting, []).append(cell)
+        for run in found[cell.version]:
+            runs_of_group.setdefault((setting, run.dataset), []).append(run)
+    return [
+        Group(cells_of[setting][0], tuple(runs), len(cells_of[setting])) for (setting, _), runs in runs_of_group.items()
+    ]
 
 
-def mean_and_deviation(values):
-    """Return (mean, standard deviation over networks or None where there is one only); None for no values."""
+def mean_and_deviation(values: list[float]) -> tuple[float, float | None] | None:
+    """Return the mean and the standard deviation (n - 1; None for a single value); None for no values."""
     return None if not values else (mean(values), stdev(values) if len(values) > 1 else None)

@@ -7,37 +7,40 @@ from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
 from nalsm.storage.files import replacing, write_text
 from nalsm.sweep import pictures
-from nalsm.sweep.findings import find, groups_of, mean_and_deviation
+from nalsm.sweep.findings import groups_of, mean_and_deviation, runs_of
 from nalsm.sweep.plan import knob_texts
+from nalsm.sweep.store import store_path
 
 _STAGES = ("initialisation", "counting", "readout")
 
 
-def write_page(sweeps, places, path, left_out=()):
+def write_page(sweeps, store, path, left_out=()):
     """Write the page of what the sweeps have found so far, its pictures beside it; return the cells still missing.
 
-    left_out : Sweeps whose data are not there; the page says so
+    store : StoredRuns; left_out : Sweeps whose data are not available, the page says so
     """
     path = Path(path)
     cells = [cell for sweep in sweeps for cell in sweep.cells]
-    found = {cell.version: find(cell, places) for cell in cells}
+    found = {cell.version: runs_of(cell, store) for cell in cells}
     groups = groups_of(cells, found)
-    missing = [cell for cell in cells if found[cell.version] is None]
+    missing = [cell for cell in cells if not found[cell.version]]
     sections = [
-        _head(sweeps, cells, missing), _accuracies(groups), _measures(groups), *_curves(groups, path),
-        *_sizes(groups, path), _runs(cells, found), _machines(found), _missing(missing, left_out),
+        _head(sweeps, cells, missing, path), _accuracies(groups), _measures(groups), *_curves(groups, path),
+        *_sizes(groups, path), _runs(store), _machines(store), _missing(missing, left_out),
     ]  # fmt: skip
     write_text(path, "\n".join(line for section in sections if section for line in [*section, ""]).rstrip() + "\n")
     return missing
 
 
-def _head(sweeps, cells, missing):
+def _head(sweeps, cells, missing, path):
     lines = ["# Results", ""]
     for sweep in sweeps:
         lines += [f"**{sweep.title}** (`{sweep.path.name}`). {sweep.text}".strip(), ""]
+    store = store_path(path).name
     return [
         *lines,
-        "Written by `python -m nalsm.sweep` from the version folders of the runs; no figure is typed in by hand. "
+        f"Written by `python -m nalsm.sweep` from the records in [{store}]({store}), one for each run; no "
+        "figure is typed in by hand. "
         "Accuracy in percent, on the test set at the cycle with the best validation accuracy. *Published*: "
         f"{SOURCE}, mean and standard deviation over networks. {len(cells) - len(missing)} of {len(cells)} cells "
         "are finished; the last section names the others.",
@@ -68,7 +71,7 @@ _SETTING = ("data", "model", "knobs", "neurons")
 
 
 def _networks(group):
-    return f"{len(group.findings)} of {group.planned}"
+    return f"{len(group.runs)} of {group.planned}"
 
 
 def _statistics(values, digits=2):
@@ -158,7 +161,7 @@ def _sizes(groups, path):
             (
                 group.cell.network.n_liquid, " x ".join(map(str, group.cell.network.dims)), _setting(group)[2],
                 group.cell.settings["batch_size"], _networks(group), *_statistics(group.accuracies),
-                group.published or "-", *_seconds(group.findings), _memory(group.findings),
+                group.published or "-", *_seconds(group.runs), _memory(group.runs),
             )
             for group in members
         ]  # fmt: skip
@@ -182,34 +185,30 @@ def _save(figure, path, name):
     return picture.name
 
 
-def _seconds(findings):
-    return [f"{mean(finding.status.seconds.get(stage, 0) for finding in findings):.0f}" for stage in _STAGES]
+def _seconds(runs):
+    return [f"{mean(run.seconds.get(stage, 0) for run in runs):.0f}" for stage in _STAGES]
 
 
-def _memory(findings):
-    known = [finding.peak_bytes for finding in findings if finding.peak_bytes]
+def _memory(runs):
+    known = [run.peak_memory_bytes for run in runs if run.peak_memory_bytes]
     return f"{mean(known) / 1e9:.2f}" if known else "-"
 
 
 # ---- every run -----------------------------------------------------------------------------------
 
 
-def _runs(cells, found):
-    rows = []
-    for cell in cells:
-        finding = found[cell.version]
-        if finding is None:
-            continue
-        identity, status = finding.parameters["identity"], finding.status
-        rows.append(
-            (
-                cell.version, status.dataset, cell.model, ", ".join(f"{v:g}" for v in cell.knobs.values()) or "-",
-                f"{status.network} ({identity['network_sha256'][:8]})", status.seed, f"{finding.test:.2f}",
-                f"{100 * status.accuracies['valid']:.2f}", status.best_cycle, *_seconds([finding]), _memory([finding]),
-            )
-        )  # fmt: skip
+def _runs(store):
+    rows = [
+        (
+            run.version, run.dataset, run.model, ", ".join(f"{v:g}" for v in run.knobs.values()) or "-",
+            run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
+            f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds([run]), _memory([run]),
+        )
+        for run in store
+    ]  # fmt: skip
     headings = (
-        "version", "data", "model", "knobs", "network (SHA-256)", "seed", "test", "validation", "cycle", *_STAGES, "GB",
+        "version", "data", "model", "knobs", "neurons", "network (SHA-256)", "seed", "test", "validation", "cycle",
+        *_STAGES, "GB",
     )  # fmt: skip
     return _section(
         "Every run", headings, rows,
@@ -218,17 +217,14 @@ def _runs(cells, found):
     )  # fmt: skip
 
 
-def _machines(found):
-    findings = [finding for finding in found.values() if finding]
-    if not findings:
+def _machines(store):
+    if not store:
         return []
     kinds = {}
-    for finding in findings:
-        parameters = finding.parameters
-        packages = ", ".join(f"{name} {version}" for name, version in parameters.get("packages", {}).items())
-        threads = parameters.get("threads", "?")
-        computed = f"{parameters.get('machine', '?')}; {threads} threads; engine {parameters['identity']['engine']}"
-        kinds.setdefault(f"{computed}; {packages}", []).append(parameters.get("started", "?")[:10])
+    for run in store:
+        packages = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+        computed = f"{run.machine}; {'?' if run.threads is None else run.threads} threads; engine {run.engine}"
+        kinds.setdefault(f"{computed}; {packages}", []).append(run.started[:10])
     lines = [
         f"- {len(days)} runs, {' to '.join(sorted({min(days), max(days)}))}: {kind}" for kind, days in kinds.items()
     ]

@@ -42,7 +42,7 @@ def size_curve(groups):
         upper.plot(*zip(*published, strict=True), "D", color=GREY, mfc="none", ms=9, label="published mean")
         legend(upper, loc="lower right")
     tidy(upper, ylabel="test accuracy, %")
-    seconds = [mean(sum(finding.status.seconds.values()) for finding in group.findings) for group in groups]
+    seconds = [mean(sum(run.seconds.values()) for run in group.runs) for group in groups]
     lower.loglog(sizes, seconds, "o-", color=ORANGE)
     _ticks(lower, sizes)
     tidy(lower, xlabel="liquid neurons", ylabel="seconds of a run")

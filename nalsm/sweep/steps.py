@@ -12,6 +12,8 @@ from nalsm.runs.folder import RunFolder
 from nalsm.runs.record import is_on
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
 
+_KERNEL_QUALITY = {"draws": 1000, "per_class": 100, "seed": 0}  # parameters of the published measure
+
 
 @dataclass(frozen=True)
 class Places:
@@ -72,7 +74,7 @@ def steps_of(cell, places, quiet=False):
         steps.append(
             step(
                 "branching factor", "compute_branching_factor.py", [version], places.flags("networks", "output"),
-                lambda: branching_factor_of(cell, places) is not None,
+                lambda: _has_measure("branching_factor", cell, places),
             )
         )  # fmt: skip
     if "kernel_quality" in cell.measures:
@@ -84,7 +86,7 @@ def steps_of(cell, places, quiet=False):
             ),
             step(
                 "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, network.kind],
-                places.flags("output"), lambda: kernel_quality_of(cell, places) is not None,
+                places.flags("output"), lambda: _has_measure("kernel_quality", cell, places),
             ),
         ]  # fmt: skip
     return steps
@@ -157,28 +159,47 @@ def _is_of(cell, identity, folder):
     return is_on(folder, cell.dataset) and all(identity.get(name) == value for name, value in wanted.items())
 
 
-def branching_factor_of(cell, places):
-    """Return the mean branching factor over the recorded samples of a finished cell, or None where not computed."""
+def measures_of(folder):
+    """Return the measures of an open, finished run by name: values and the parameters they were computed with.
+
+    A measure that is incomplete, or was computed with other parameters than a sweep's, is left out.
+    """
+    found = {"branching_factor": _branching_factor(folder), "kernel_quality": _kernel_quality(folder)}
+    return {name: values for name, values in found.items() if values}
+
+
+def _has_measure(name, cell, places):
+    folder = trained_folder(cell, places)
+    return folder is not None and name in measures_of(folder)
+
+
+def _branching_factor(folder):
     import numpy as np
 
     from nalsm.evaluation.branching import mean_of_known
     from nalsm.evaluation.branching_files import read, recorded_batches
 
-    folder = trained_folder(cell, places)
     try:
-        found = [read(folder, batch) for batch in recorded_batches(folder)] if folder else [None]
+        found = [read(folder, batch) for batch in recorded_batches(folder)]
     except (UserError, DamagedFile):
         return None
-    return None if any(factors is None for factors in found) else mean_of_known(np.concatenate(found))
+    if any(factors is None for factors in found):
+        return None
+    factors = np.concatenate(found)
+    return {"mean": round(float(mean_of_known(factors)), 6), "samples": int(np.count_nonzero(~np.isnan(factors)))}
 
 
-def kernel_quality_of(cell, places):
-    """Return (mean rank SP, mean rank AP) of a finished cell, or None where not computed."""
+def _kernel_quality(folder):
     from nalsm.evaluation.kernel_quality_files import read
 
-    folder = trained_folder(cell, places)
-    found = folder and read(folder)
-    return found and (float(found["SP"].mean()), float(found["AP"].mean()))
+    ranks = read(folder)
+    if not ranks:
+        return None
+    _, attributes = folder.read(folder.kernel_quality)
+    parameters = {"draws": len(ranks["SP"]), "per_class": attributes.get("per_class"), "seed": attributes.get("seed")}
+    if parameters != _KERNEL_QUALITY:
+        return None
+    return {**{name: round(float(ranks[name].mean()), 6) for name in ("SP", "AP")}, **parameters}
 
 
 def _noise_is_there(cell, places):

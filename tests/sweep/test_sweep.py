@@ -11,80 +11,30 @@ from statistics import mean, stdev
 
 import numpy as np
 import pytest
-from made_runs import made_network, made_run
-from small_runs import ROOT, assert_one_line_error, environment, folder_contents
+from small_runs import ROOT, assert_one_line_error, environment
+from sweep_places import (
+    PAPER,
+    RANKS,
+    SMALL,
+    TESTS,
+    add_ranks,
+    contents,
+    file_of,
+    page_of,
+    places_of,
+    published_runs,
+    sweep,
+    sweep_command,
+)
 
-from nalsm.evaluation import kernel_quality_files
 from nalsm.evaluation.paper import ACCURACIES
 from nalsm.network import Network, network_path
-from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import UserError
 from nalsm.sweep import execute
-from nalsm.sweep.page import write_page
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
-from nalsm.sweep.steps import Places, steps_of
-
-SMALL = """
-title = "Two small models"
-
-[networks]
-dims = [4, 4, 4]
-first = 11
-count = 2
-
-[settings]
-gpu = -1
-batch_size = 25
-batchs_per_block = 4
-train_samples = 100
-valid_samples = 25
-test_samples = 25
-init_samples = 20
-sample_ms = 40
-cycles = 4
-
-[[runs]]
-model = "NALSM"
-dataset = "MNIST"
-first_version = 100
-astro_w_scaling = [0.015, 0.03]
-table = "curve"
-
-[[runs]]
-model = "LSM"
-dataset = "MNIST"
-first_version = 300
-intial_abs_w_sclr = 0.7
-networks = { count = 1 }
-"""
-
-
-def file_of(folder, text=SMALL):
-    path = folder / "sweep.toml"
-    path.write_text(text)
-    return path
-
-
-def sweep_command(place, *arguments):
-    """A sweep that leaves everything in `place`."""
-    folders = [f"--networks-dir={place}/networks", f"--output-dir={place}/train_data"]
-    return [sys.executable, "-m", "nalsm.sweep", *map(str, arguments), *folders]
-
-
-def sweep(place, *arguments):
-    return subprocess.run(
-        sweep_command(place, *arguments), capture_output=True, text=True, timeout=300, check=False, env=environment(),
-        cwd=ROOT, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-def contents(place):
-    return {path.name: folder_contents(path) for path in sorted((place / "train_data").iterdir())}
-
-
-def places_of(place):
-    return Places(ROOT, ROOT / "datasets", place / "networks", place / "train_data")
-
+from nalsm.sweep.steps import steps_of
+from nalsm.sweep.store import read_store
 
 # ---- the file ------------------------------------------------------------------------------------
 
@@ -310,64 +260,10 @@ def test_stopped_and_gone_on_with(swept, tmp_path, number):
 
 # ---- measures and the page -----------------------------------------------------------------------
 
-PAPER = """
-[networks]
-dims = [10, 10, 10]
-first = 1
-count = 3
-
-[settings]
-gpu = -1
-batch_size = 10000
-batchs_per_block = 5
-
-[[runs]]
-model = "NALSM"
-dataset = "MNIST"
-first_version = 10
-astro_w_scaling = 0.015
-measures = ["branching_factor", "kernel_quality"]
-"""
-TESTS = {11: 95.5, 12: 96.25}  # test accuracy of networks 1 and 2; network 3 is missing
-FACTORS = {11: 1.25, 12: 1.5}
-RANKS = {11: (990, 980), 12: (991, 985)}
-
-
-def published_runs(place, cycles=5_000):
-    """Make finished runs of two of three networks as a full run leaves them, as far as a page reads it."""
-    for version, seed in ((11, 1), (12, 2)):
-        folder = made_run(
-            place, version, "finished", made_network(), seed=seed, network_number=seed, batch_size=10_000,
-            train_samples=50_000, valid_samples=10_000, test_samples=10_000, init_samples=50_000, sample_ms=250,
-            cycles=cycles,
-        )  # fmt: skip
-        accuracies = {name: np.linspace(0, 1, 4) for name in ACCURACY_NAMES.values()}
-        accuracies[ACCURACY_NAMES["test"]] = np.array([0.1, 0.2, 0.3, TESTS[version] / 100])
-        folder.write(folder.accuracies, accuracies)
-        for split, batches in (("valid", 1), ("test", 1), ("train", 5)):
-            for batch in range(batches):
-                factors = {"per_sample": np.array([FACTORS[version], np.nan])}
-                folder.write(folder.branching_factors(split, batch), factors)
-    return place
-
 
 @pytest.fixture
 def published_place(tmp_path):
     return published_runs(tmp_path)
-
-
-def add_ranks(place, version):
-    from nalsm.runs.noise_folder import open_noise
-
-    folder = RunFolder(place / "train_data", version)
-    folder.open()
-    noisy = open_noise(folder)
-    from nalsm.runs.folder import identity_hash
-
-    noisy.start({"run": identity_hash(folder.identity), "batch_size": 10_000, "test_samples": 10_000}, {})
-    kernel_quality_files.write(folder, {name: np.array([rank, rank]) for name, rank in zip(("SP", "AP"),
-                               RANKS[version], strict=True)}, {"seed": 0})  # fmt: skip
-    return noisy
 
 
 def row_of(page, section, first):
@@ -379,9 +275,7 @@ def row_of(page, section, first):
 def test_figures_of_the_page(published_place):
     for version in RANKS:
         add_ranks(published_place, version)
-    plan = read_sweep(file_of(published_place, PAPER))
-    missing = write_page([plan], places_of(published_place), published_place / "page.md")
-    page = (published_place / "page.md").read_text()
+    page, missing = page_of(published_place)
     assert [cell.version for cell in missing] == [13]
     middle, deviation = mean(TESTS.values()), stdev(TESTS.values())
     assert row_of(page, "Accuracy", "MNIST") == [
@@ -398,8 +292,7 @@ def test_figures_of_the_page(published_place):
 def test_reduced_runs_are_not_compared(tmp_path):
     """With one cycle less there is no published figure beside the accuracy."""
     place, text = published_runs(tmp_path, cycles=4_999), PAPER.replace("[settings]", "[settings]\ncycles = 4999")
-    write_page([read_sweep(file_of(place, text))], places_of(place), place / "page.md")
-    page = (place / "page.md").read_text()
+    page, _ = page_of(place, text)
     assert row_of(page, "Accuracy", "MNIST")[0] == "MNIST (reduced)"
     assert row_of(page, "Accuracy", "MNIST")[-2:] == ["-", "-"]
     assert row_of(page, "Branching factor", "MNIST")[7] == "-"
@@ -407,11 +300,12 @@ def test_reduced_runs_are_not_compared(tmp_path):
 
 def test_another_run_in_the_folder_is_no_result(published_place):
     """A run with other settings than the cell's, or whose parameters were changed, is not tabled."""
-    other = read_sweep(file_of(published_place, PAPER.replace("[settings]", "[settings]\ncycles = 4999")))
-    assert len(write_page([other], places_of(published_place), published_place / "page.md")) == 3
+    other = PAPER.replace("[settings]", "[settings]\ncycles = 4999")
+    assert len(page_of(published_place, other)[1]) == 3
     path = RunFolder(published_place / "train_data", 11).parameters_json
     path.write_text(path.read_text().replace('"cycles": 5000', '"cycles": 4999'))
-    assert len(write_page([other], places_of(published_place), published_place / "page.md")) == 3
+    assert len(page_of(published_place, other)[1]) == 3
+    assert not read_store(published_place / "page.json")
 
 
 def test_measures_are_made_when_they_lack(published_place):

@@ -18,22 +18,22 @@ MISTAKEN = (4, 9)  # class taken for another, in the first of its four test samp
 STEPS = 100
 
 
-def made_network(n_inputs=784):
+def made_network(n_inputs=784, seed=1):
     """1000 liquid neurons on a grid, with few synapses."""
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(*[np.arange(10)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     pairs = random.choice(1000 * 1000, 3000, replace=False)
     pre, post = np.divmod(pairs[pairs // 1000 != pairs % 1000], 1000)
     pre, post = np.append(pre, 1000 + np.arange(500)), np.append(post, np.arange(500))
     sign = np.where((pre < 800) | (pre % 2 == 0) & (pre >= 1000), 1, -1)
-    return Network(pre, post, sign, 800, 200, n_inputs, random.permutation(grid).astype(np.int16), (10, 10, 10), 1)
+    return Network(pre, post, sign, 800, 200, n_inputs, random.permutation(grid).astype(np.int16), (10, 10, 10), seed)
 
 
 def made_run(place, version=7, stage="finished", network=None, details=None, **identity):
     """Make the folder of a run in place/train_data, and its network in place/networks; return the RunFolder."""
     network = network or made_network()
     (place / "networks").mkdir(exist_ok=True)
-    network.save(network_path(place / "networks", 1))
+    network.save(network_path(place / "networks", identity.get("network_number", 1)))
     folder = RunFolder(place / "train_data", version)
     folder.path.mkdir(parents=True)
     folder.identity = {
