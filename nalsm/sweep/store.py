@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
+from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
 from nalsm.storage.files import content_checksum, write_text
@@ -205,7 +206,7 @@ def record_of(folder: RunFolder, measures: dict[str, dict], networks_dir: Path) 
 def _decisive(identity):
     """Return the part of an identity that decides the accuracies, with the knobs as a dict."""
     knobs = {name.removeprefix("knob_"): value for name, value in identity.items() if name.startswith("knob_")}
-    unused = (*_DECIDES_NOTHING, *(_INITIALISATION if identity["model"] == "LSM" else ()))
+    unused = (*_DECIDES_NOTHING, *(_INITIALISATION if MODELS[identity["model"]].initialisation is None else ()))
     rest = {name: value for name, value in identity.items() if name not in unused and not name.startswith("knob_")}
     return {"knobs": knobs, **rest}
 
