@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from nalsm.datasets.nmnist import mnist_arrays
+from nalsm.datasets import mnist
 from nalsm.datasets.simulated_nmnist import Camera, Simulator
 from nalsm.encoding import SENSOR_SIZE
 
@@ -23,7 +23,7 @@ KINDS = ((1, "ON (brighter)", ON, "s"), (0, "OFF (darker)", OFF, "D"))
 
 
 def main(number):
-    arrays = mnist_arrays(DOCS.parent / "datasets")
+    arrays = mnist.read(DOCS.parent / "datasets" / "mnist.npz")
     image, label = arrays["x_train"][number], arrays["y_train"][number]
     camera = Camera()
     x, y, p, t_us = Simulator(0, camera).record(image, number)

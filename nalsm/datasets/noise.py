@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
-from nalsm.datasets.nmnist import EventSplit
 from nalsm.encoding import N_EVENT_INPUTS, image_scale, poisson_rasters, raster_from_events
 from nalsm.support.random_streams import stream
 

@@ -31,8 +31,8 @@ from nalsm.storage.files import content_checksum, read_arrays, replacing, write_
 from nalsm.storage.plain_hdf5 import plain_datasets, read_attributes, unreadable
 from nalsm.support.errors import DamagedFile, MachineError
 from nalsm.support.resources import cores
+from nalsm.support.tuning import TUNING
 
-RECORDINGS_IN_A_PART = 1_000
 _USER_BLOCK = 512  # bytes
 _MOST_HEADER = 2**26  # bytes; everything but the events
 _INPUT_BITS = 12
@@ -178,7 +178,7 @@ class PackedRecordings:
     def _damaged(self, reason):
         return DamagedFile(
             f"{self.path} is damaged ({reason}); make it again: python -m nalsm.datasets pack-nmnist --overwrite, "
-            "or simulate-nmnist --packed-only --overwrite"
+            "or simulate-nmnist --overwrite"
         )
 
 
@@ -260,12 +260,12 @@ def _make_parts(source, folder, quiet):
     """Make the parts that are not there; return (paths of all parts, header arrays, attributes of the file)."""
     from nalsm.console.progress import progress
 
-    total = len(source.labels)
+    total, step = len(source.labels), TUNING.recordings_in_a_part
     parts, lengths, checksums, digest = [], [], [], hashlib.sha256()
     meter = progress(total, f"packing {source.name}", "recordings", quiet=quiet)
     with meter as bar, ThreadPoolExecutor(cores()) as pool:
-        for begin in range(0, total, RECORDINGS_IN_A_PART):
-            places = range(begin, min(begin + RECORDINGS_IN_A_PART, total))
+        for begin in range(0, total, step):
+            places = range(begin, min(begin + step, total))
             identity = {"origin": source.origin, "first": begin, "count": len(places), "version": _VERSION}
             parts.append(folder / f"{begin:06d}.h5")
             arrays = _read_part(parts[-1], identity)

@@ -282,7 +282,7 @@ def main():
         data = load.place / "data"
         data.mkdir()
         (data / "mnist.npz").symlink_to(ROOT / "datasets" / "mnist.npz")
-        simulate = ["simulate-nmnist", "--count=84", "--packed-only", f"--data-dir={data}"]
+        simulate = ["simulate-nmnist", "--count=84", f"--data-dir={data}"]
         subprocess.run(
             [sys.executable, "-m", "nalsm.datasets", *simulate], check=True, capture_output=True, cwd=ROOT
         )  # fmt: skip

@@ -33,8 +33,8 @@ from nalsm.cluster.commands import Command, run_commands
 from nalsm.cluster.connection import _local_cluster, connected
 from nalsm.cluster.counting import count_on_cluster, require_cluster
 from nalsm.cluster.tasks import results
+from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
-from nalsm.datasets.nmnist import EventSplit
 from nalsm.datasets.noise import NoisyImages, ShiftedEvents
 from nalsm.datasets.packing import HeldRecordings, encode_events
 from nalsm.liquid import open_liquid

@@ -11,12 +11,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from recordings import recording_bytes
 
-from nalsm.datasets import DATA_SOURCES, nmnist, packing
+from nalsm.datasets import DATA_SOURCES, nmnist
+from nalsm.datasets.events import EventSplit, fill_raster
+from nalsm.datasets.nmnist_folder import folder_source, read_recording
 from nalsm.datasets.packing import PackedRecordings, Source, decode_events, encode_events, pack
-from nalsm.datasets.simulated_nmnist import recording_bytes
 from nalsm.encoding import raster_from_events
 from nalsm.support.errors import DamagedFile, MachineError, UserError
+from nalsm.support.tuning import TUNING
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "readout_and_analysis.npz")
 TRAIN, TEST = 60, 10  # in the place of 60,000 and 10,000
@@ -76,18 +79,29 @@ def program(*arguments):
 def test_recorded_case(tmp_path, steps):
     (tmp_path / "1.bin").write_bytes(GOLDEN["nmnist_bin"].tobytes())
     expected = np.unpackbits(GOLDEN[f"nmnist_raster_{steps}"], axis=1)[:, :steps].T
-    events = nmnist.read_recording(tmp_path / "1.bin")
+    events = read_recording(tmp_path / "1.bin")
     assert np.array_equal(raster_from_events(*events, steps), expected)
     raster = np.zeros((steps, 2312), np.uint8)
-    nmnist._fill(raster, encode_events(*events), 0)
+    fill_raster(raster, encode_events(*events), 0)
     assert np.array_equal(raster, expected)
+
+
+def test_tonic_reads_the_same(tmp_path):
+    """What is written as a .bin file is read alike by tonic itself and by `read_recording`."""
+    read_mnist_file = pytest.importorskip("tonic.io").read_mnist_file
+    events = made_up_events(4)
+    (tmp_path / "1.bin").write_bytes(recording_bytes(*events))
+    theirs = read_mnist_file(tmp_path / "1.bin", dtype=np.dtype([(name, int) for name in "xytp"]))
+    for name, ours, expected in zip("xypt", read_recording(tmp_path / "1.bin"), events, strict=True):
+        assert np.array_equal(theirs[name], expected)
+        assert np.array_equal(ours, expected)
 
 
 def test_a_row_outside_the_field_does_not_move_later_events(tmp_path):
     x, y, p, t_us = made_up_events(1)
     y[100] = 240  # tonic takes this for an overflow of the timer
     (tmp_path / "1.bin").write_bytes(recording_bytes(x, y, p, t_us))
-    for found, expected in zip(nmnist.read_recording(tmp_path / "1.bin"), (x, y, p, t_us), strict=True):
+    for found, expected in zip(read_recording(tmp_path / "1.bin"), (x, y, p, t_us), strict=True):
         assert np.array_equal(found, expected)
 
 
@@ -97,10 +111,10 @@ def test_without_tonic(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     events = made_up_events(1)
     (tmp_path / "1.bin").write_bytes(recording_bytes(*events))
-    for found, expected in zip(nmnist.read_recording(tmp_path / "1.bin"), events, strict=True):
+    for found, expected in zip(read_recording(tmp_path / "1.bin"), events, strict=True):
         assert np.array_equal(found, expected)
     with pytest.raises(UserError, match="pip install tonic"):
-        nmnist.download(tmp_path, SMALL.published_sizes)
+        nmnist.download(tmp_path, SMALL)
 
 
 def test_packed_events_are_those_inside_the_field():
@@ -161,7 +175,7 @@ def test_snapshots_start_at_1_to_278(tmp_path):
     events = clock % 34, clock // 34, clock * 0, clock * 1000
     pack(Source("N-MNIST", LABELS[:1], 1, lambda place: events, {}, 300), tmp_path / "clock.h5")
     one = np.zeros(1, np.int64)
-    split = nmnist.EventSplit(PackedRecordings(tmp_path / "clock.h5"), one, LABELS[:1], one)
+    split = EventSplit(PackedRecordings(tmp_path / "clock.h5"), one, LABELS[:1], one)
     starts = []
     for block in np.arange(3000).reshape(10, -1):
         rasters = split.snapshots(block * 0, block, 20, seed=3)
@@ -262,7 +276,7 @@ def test_a_complete_set_has_60000_and_10000(tmp_path):
 def test_a_recording_cut_later_is_found(tmp_path):
     (tmp_path / "1.bin").write_bytes(b"123456")
     with pytest.raises(DamagedFile, match="is cut"):
-        nmnist.read_recording(tmp_path / "1.bin")
+        read_recording(tmp_path / "1.bin")
 
 
 # ---- packing --------------------------------------------------------------------------------------
@@ -272,7 +286,7 @@ class Counting:
     """A Source of 70 recordings that knows what it was asked for, and may be interrupted."""
 
     def __init__(self, monkeypatch, stop_at=None, seed=0):
-        monkeypatch.setattr(packing, "RECORDINGS_IN_A_PART", 20)
+        monkeypatch.setattr(TUNING, "recordings_in_a_part", 20)
         self.asked, self.stop_at = [], stop_at
         self.source = Source("N-MNIST", LABELS, TRAIN, self.events, {"seed": seed}, 70 * 300)
 
@@ -422,7 +436,7 @@ def test_a_failed_download_says_how_to_get_it_by_hand(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Unreachable)
     with pytest.raises(MachineError, match=r"no network.*extract them in .*NMNIST"):
-        nmnist.download(tmp_path, SMALL.published_sizes)
+        nmnist.download(tmp_path, SMALL)
 
 
 def test_a_download_is_checked_and_not_done_twice(tmp_path, monkeypatch):
@@ -441,13 +455,30 @@ def test_a_download_is_checked_and_not_done_twice(tmp_path, monkeypatch):
                 write_tonic(Path(self.location_on_system))
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Local)
-    assert nmnist.download(tmp_path, SMALL.published_sizes) == tmp_path / "NMNIST"
+    assert nmnist.download(tmp_path, SMALL) == tmp_path / "NMNIST"
     assert len(asked) == 2
     with pytest.raises(UserError, match="already"):
-        nmnist.download(tmp_path, SMALL.published_sizes)
+        nmnist.download(tmp_path, SMALL)
     recording(tmp_path / "NMNIST", 9).unlink()  # cut short: extracted again although most files are there
-    nmnist.download(tmp_path, SMALL.published_sizes)
+    nmnist.download(tmp_path, SMALL)
     assert len(asked) == 4
+
+
+def test_a_quiet_download(tmp_path, monkeypatch, capsys):
+    """With quiet, what tonic prints while it downloads is dropped."""
+    tonic = pytest.importorskip("tonic")
+    pytest.importorskip("tonic.datasets")
+
+    class Chatty(tonic.datasets.NMNIST):
+        def download(self):
+            print("Downloading ...")
+            print("50 %", file=sys.stderr)
+            if not self.train:
+                write_tonic(Path(self.location_on_system))
+
+    monkeypatch.setattr(tonic.datasets, "NMNIST", Chatty)
+    nmnist.download(tmp_path, SMALL, quiet=True)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_heavy_packages_wait_until_they_are_needed():
@@ -458,13 +489,13 @@ def test_heavy_packages_wait_until_they_are_needed():
 
 def test_sha256_of_the_origin_tells_folders_apart(tmp_path):
     folder = write_tonic(tmp_path / "NMNIST")
-    before = nmnist.folder_source(folder, SMALL.published_sizes).origin
+    before = folder_source(folder, SMALL.published_sizes).origin
     assert before["recordings"] == [TRAIN, TEST]
     assert before["bytes"] == 70 * 300 * 5
     lines = "".join(f"{path} 1500\n" for path in _in_order(folder))
     assert before["names_and_sizes_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     os.truncate(recording(folder, 3), 500)
-    assert nmnist.folder_source(folder, SMALL.published_sizes).origin != before
+    assert folder_source(folder, SMALL.published_sizes).origin != before
 
 
 def _in_order(folder):

@@ -1,6 +1,5 @@
-"""Simulated recordings: plausible, repeatable, in N-MNIST's format, and never taken for N-MNIST."""
+"""Simulated recordings are plausible and repeatable, and are never taken for N-MNIST."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,12 +9,13 @@ import numpy as np
 import pytest
 
 from nalsm.datasets import DATA_SOURCES, nmnist, packing, simulated_nmnist
-from nalsm.datasets.simulated_nmnist import Camera, Simulator, simulate_folder, simulate_packed, simulated_source
+from nalsm.datasets.simulated_nmnist import Camera, Simulator, simulate, simulated_source
 from nalsm.encoding import raster_from_events
 from nalsm.support.errors import DamagedFile, UserError
+from nalsm.support.tuning import TUNING
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
-COUNT, TRAIN, TEST = 70, 60, 10
+COUNT = 70
 SOURCE = DATA_SOURCES["N-MNIST"]
 EXACT = {"mismatch": 0.0, "jitter_ms": 0.0}
 
@@ -32,13 +32,10 @@ def source():
 
 
 @pytest.fixture
-def folder(source, tmp_path):
-    simulate_folder(source, tmp_path / "simulated-nmnist")
-    return tmp_path / "simulated-nmnist"
-
-
-def recordings_in(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*/*/*.bin")}
+def packed(source, tmp_path):
+    path = tmp_path / nmnist.PACKED_SIMULATED
+    simulate(source, path, quiet=True)
+    return path
 
 
 # ---- the camera -----------------------------------------------------------------------------------
@@ -117,43 +114,28 @@ def test_the_path_is_a_triangle_travelled_in_three_saccades():
     assert np.allclose(path[50], path[[0, 100]].mean(axis=0))
 
 
-# ---- the files ------------------------------------------------------------------------------------
+# ---- the file -------------------------------------------------------------------------------------
 
 
-def test_tonic_reads_what_was_written(source, folder):
-    read_mnist_file = pytest.importorskip("tonic.io").read_mnist_file
-
-    with np.load(DATASETS / "mnist.npz") as file:
-        labels = {"Train": file["y_train"][:TRAIN], "Test": file["y_test"][:TEST]}
-    written = recordings_in(folder)
-    assert len(written) == COUNT
-    kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
-    for part, first in (("Train", 0), ("Test", TRAIN)):
-        for k, label in enumerate(labels[part]):
-            path = folder / part / str(label) / f"{k + 1:05d}.bin"
-            events = read_mnist_file(str(path), dtype=kind)
-            expected = source.events(first + k)
-            for name, values in zip("xypt", expected, strict=True):
-                assert np.array_equal(events[name], values)
-
-
-def test_folder_and_packed_file_hold_the_same(source, folder, tmp_path):
-    assert SOURCE.find(tmp_path) == folder
-    data = SOURCE.load(folder)
-    packed = tmp_path / "elsewhere" / nmnist.PACKED_SIMULATED
-    simulate_packed(source, packed)
+def test_the_packed_file_holds_the_recordings(source, packed):
     assert SOURCE.find(packed.parent) == packed
-    other = SOURCE.load(packed)
-    assert data.fingerprint == other.fingerprint
-    for one in (data, other):
-        assert one.name == "simulated N-MNIST"
-        assert [len(split) for split in (one.train, one.valid, one.test)] == [50, 10, 10]
-        assert one.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-        assert one.test.sample_ids[0] == 60_000
-        expected = raster_from_events(*source.events(52), 250)
-        assert np.array_equal(one.valid.presentation(np.array([2]), 250, 1)[0], expected)
-    with pytest.raises(UserError, match="there already"):
-        simulate_packed(source, packed)
+    data = SOURCE.load(packed)
+    assert data.name == "simulated N-MNIST"
+    assert [len(split) for split in (data.train, data.valid, data.test)] == [50, 10, 10]
+    assert data.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert data.test.sample_ids[0] == 60_000
+    expected = raster_from_events(*source.events(52), 250)
+    assert np.array_equal(data.valid.presentation(np.array([2]), 250, 1)[0], expected)
+
+
+def test_an_existing_file_is_kept_or_replaced(source, packed):
+    other = simulated_source(DATASETS, 14, seed=4)
+    before = packed.read_bytes()
+    with pytest.raises(UserError, match=r"nmnist-simulated.events.h5 exists already"):
+        simulate(other, packed)
+    assert packed.read_bytes() == before
+    simulate(other, packed, overwrite=True)
+    assert [len(split) for split in vars(SOURCE.load(packed)).values() if hasattr(split, "labels")] == [10, 2, 2]
 
 
 def test_a_recording_is_the_same_in_sets_of_any_size(source):
@@ -171,131 +153,47 @@ def test_sizes_are_six_to_one():
     assert DATA_SOURCES["N-MNIST"].sizes == (50_000, 10_000, 10_000)
 
 
-def test_an_interrupted_simulation_goes_on(source, folder, tmp_path):
-    written = recordings_in(folder)
-    lost = sorted(written)[5:25]
-    for name in lost[:-1]:
-        (folder / name).unlink()
-    os.truncate(folder / lost[-1], 0)
-    with pytest.raises(UserError, match=r"missing: .*simulate-nmnist"):
-        SOURCE.load(SOURCE.find(tmp_path))
-    asked = []
-
-    def events(place):
-        asked.append(place)
-        return source.events(place)
-
-    simulate_folder(type(source)(**{**vars(source), "events": events}), folder)
-    assert len(asked) == 20
-    assert recordings_in(folder) == written
-    with pytest.raises(UserError, match="complete already"):
-        simulate_folder(source, folder)
+def test_a_renamed_file_is_still_named_as_simulated(packed, tmp_path):
+    renamed = tmp_path / "renamed" / nmnist.PACKED
+    renamed.parent.mkdir()
+    shutil.copy(packed, renamed)
+    assert SOURCE.find(renamed.parent) == renamed
+    assert SOURCE.load(renamed).name == "simulated N-MNIST"
 
 
-def test_other_recordings_are_not_mixed_or_overwritten(source, folder, tmp_path):
-    written = recordings_in(folder)
-    SOURCE.load(folder)  # packs
-    other = simulated_source(DATASETS, 14, seed=4)
-    with pytest.raises(UserError, match=r"nmnist-simulated.events.h5 is there already"):
-        simulate_folder(other, folder)
-    (tmp_path / nmnist.PACKED_SIMULATED).unlink()
-    with pytest.raises(UserError, match="another seed or count"):
-        simulate_folder(other, folder)
-    assert recordings_in(folder) == written
-    simulate_folder(other, folder, overwrite=True)
-    assert len(recordings_in(folder)) == 14
-    data = SOURCE.load(SOURCE.find(tmp_path))
-    assert [len(split) for split in (data.train, data.valid, data.test)] == [10, 2, 2]
-
-
-def test_what_is_not_simulated_is_never_deleted(source, tmp_path):
-    precious = tmp_path / "NMNIST" / "Train" / "5" / "00001.bin"
-    precious.parent.mkdir(parents=True)
-    precious.write_bytes(b"12345")
-    with pytest.raises(UserError, match="holds other files"):
-        simulate_folder(source, tmp_path / "NMNIST", overwrite=True)
-    assert precious.read_bytes() == b"12345"
-    assert not (tmp_path / "NMNIST" / nmnist.MARKER).exists()
-
-
-# ---- the mark -------------------------------------------------------------------------------------
-
-
-def test_simulated_recordings_stay_marked_wherever_they_go(source, folder, tmp_path):
-    for part in ("", "Train", "Test"):
-        assert "SIMULATED" in (folder / part / nmnist.MARKER).read_text()
-    moved = tmp_path / "moved"  # parts of it, under the name of the real ones
-    shutil.copytree(folder / "Train", moved / "NMNIST" / "Train")
-    shutil.copytree(folder / "Test", moved / "NMNIST" / "Test")
-    assert nmnist.packed_path(moved / "NMNIST").name == nmnist.PACKED_SIMULATED
-    with pytest.raises(DamagedFile, match="does not tell how many"):
-        SOURCE.load(SOURCE.find(moved))
-    shutil.copy(folder / nmnist.MARKER, moved / "NMNIST")
-    assert SOURCE.load(SOURCE.find(moved)).name == "simulated N-MNIST"
-
-    renamed = tmp_path / "renamed"  # the packed file too
-    renamed.mkdir()
-    shutil.copy(moved / nmnist.PACKED_SIMULATED, renamed / nmnist.PACKED)
-    assert SOURCE.load(SOURCE.find(renamed)).name == "simulated N-MNIST"
-
-
-def test_a_folder_without_its_mark_is_not_taken_for_real(folder, tmp_path):
-    for part in ("", "Train", "Test"):
-        (folder / part / nmnist.MARKER).unlink()
-    assert nmnist.packed_path(folder).name == nmnist.PACKED_SIMULATED
-    with pytest.raises(DamagedFile, match=nmnist.MARKER):
-        SOURCE.load(SOURCE.find(tmp_path))
-
-
-@pytest.mark.parametrize("change", ["train: 60001", "train: 0", "train: many", ""])
-def test_a_mark_that_does_not_count_is_refused(folder, change):
-    text = (folder / nmnist.MARKER).read_text()
-    (folder / nmnist.MARKER).write_text(text.replace("train: 60", change))
-    with pytest.raises(DamagedFile, match="does not tell how many"):
-        SOURCE.load(folder)
-
-
-def test_fewer_or_more_than_marked_are_refused(folder):
-    next((folder / "Test").glob("*/00004.bin")).unlink()
-    with pytest.raises(UserError, match=r"simulated N-MNIST: .* should hold 10 .* missing: 00004.*--overwrite"):
-        SOURCE.load(folder)
-
-
-def test_real_recordings_come_first(folder, tmp_path):
-    (tmp_path / nmnist.PACKED_SIMULATED).touch()
-    assert SOURCE.find(tmp_path).name == nmnist.PACKED_SIMULATED
+def test_real_recordings_come_first(packed, tmp_path):
+    assert SOURCE.find(tmp_path) == packed
     (tmp_path / "nmnist" / "train_all").mkdir(parents=True)
     assert SOURCE.find(tmp_path) == tmp_path / "nmnist"
     assert nmnist.find_folder(tmp_path) == tmp_path / "nmnist"
-    shutil.rmtree(tmp_path / "nmnist")
-    assert nmnist.find_folder(tmp_path) == folder
+    (tmp_path / nmnist.PACKED).touch()
+    assert SOURCE.find(tmp_path) == tmp_path / nmnist.PACKED
 
 
 # ---- the command line -----------------------------------------------------------------------------
 
 
-def test_the_command_simulates_packs_and_does_not_overwrite(tmp_path):
+def test_the_command_simulates_and_does_not_overwrite(tmp_path):
     shutil.copy(DATASETS / "mnist.npz", tmp_path)
 
     def run(*arguments):
         command = [sys.executable, "-m", "nalsm.datasets", *arguments, "--data-dir", str(tmp_path)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
-    done = run("simulate-nmnist", "--count", "14", "--seed", "9")
+    done = run("simulate-nmnist", "--count", "14", "--seed", "9", "--quiet")
     assert done.returncode == 0, done.stderr
     assert "simulated N-MNIST, 12 + 2 recordings, seed 9" in done.stdout
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
     done = run("pack-nmnist")
     assert done.returncode == 0, done.stderr
     assert "simulated N-MNIST, 12 + 2 recordings" in done.stdout
-    assert "packed and checked" in done.stdout
-    assert SOURCE.load(SOURCE.find(tmp_path)).name == "simulated N-MNIST"
-    assert "is there already and sound" in run("pack-nmnist").stdout
-    for options in ([], ["--packed-only"]):
-        done = run("simulate-nmnist", "--count", "14", *options)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        assert "--overwrite" in done.stderr
-    done = run("simulate-nmnist", "--count", "21", "--packed-only", "--overwrite")
+    assert "exists already and is sound" in done.stdout
+    done = run("simulate-nmnist", "--count", "21")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "--overwrite" in done.stderr
+    done = run("simulate-nmnist", "--count", "21", "--overwrite")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "packing simulated N-MNIST: 21 of 21 recordings" in done.stdout
     assert [len(SOURCE.load(SOURCE.find(tmp_path)).train)] == [15]
 
 
@@ -309,7 +207,7 @@ def test_mnist_is_needed(tmp_path):
 
 def test_parts_are_of_one_simulation(monkeypatch, tmp_path):
     """What an interrupted simulation of another seed left behind is not joined."""
-    monkeypatch.setattr(packing, "RECORDINGS_IN_A_PART", 7)
+    monkeypatch.setattr(TUNING, "recordings_in_a_part", 7)
     path = tmp_path / nmnist.PACKED_SIMULATED
     first = simulated_source(DATASETS, 14, seed=1)
 
@@ -319,8 +217,8 @@ def test_parts_are_of_one_simulation(monkeypatch, tmp_path):
         return first.events(place)
 
     with pytest.raises(KeyboardInterrupt):
-        simulate_packed(type(first)(**{**vars(first), "events": stops}), path)
-    simulate_packed(simulated_source(DATASETS, 14, seed=2), path)
-    simulate_packed(simulated_source(DATASETS, 14, seed=2), tmp_path / "afresh.h5")
+        simulate(type(first)(**{**vars(first), "events": stops}), path)
+    simulate(simulated_source(DATASETS, 14, seed=2), path)
+    simulate(simulated_source(DATASETS, 14, seed=2), tmp_path / "afresh.h5")
     found, expected = (packing.PackedRecordings(p).fingerprint for p in (path, tmp_path / "afresh.h5"))
     assert found == expected

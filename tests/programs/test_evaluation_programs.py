@@ -389,7 +389,7 @@ def test_simulated_recordings(place, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     (data / "mnist.npz").symlink_to(ROOT / "datasets" / "mnist.npz")
-    simulate = [sys.executable, "-m", "nalsm.datasets", "simulate-nmnist", "--count=84", "--packed-only"]
+    simulate = [sys.executable, "-m", "nalsm.datasets", "simulate-nmnist", "--count=84"]
     subprocess.run([*simulate, f"--data-dir={data}"], check=True, capture_output=True, cwd=ROOT, env=environment())
     tiny = ("--train-samples=40", "--valid-samples=10", "--test-samples=12", "--sample-ms=60", "--cycles=2",
             "--seed=5", f"--data-dir={data}")  # fmt: skip

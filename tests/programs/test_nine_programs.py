@@ -50,7 +50,7 @@ def data(tmp_path_factory):
             header = struct.pack(f">I{array.ndim}I", 0x0800 + array.ndim, *array.shape)
             with gzip.open(folder / "fashion-mnist" / f"{file}-ubyte.gz", "wb", compresslevel=1) as out:
                 out.write(header + array.tobytes())
-    simulate = [sys.executable, "-m", "nalsm.datasets", "simulate-nmnist", "--count=84", "--packed-only"]
+    simulate = [sys.executable, "-m", "nalsm.datasets", "simulate-nmnist", "--count=84"]
     subprocess.run([*simulate, f"--data-dir={folder}"], check=True, capture_output=True, cwd=ROOT, env=environment())
     return folder
 

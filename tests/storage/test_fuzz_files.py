@@ -22,8 +22,9 @@ from fuzzing import IMAGES, READERS, damaged, hdf5, npz_image, signed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nalsm.datasets import mnist, nmnist
+from nalsm.datasets import mnist
 from nalsm.datasets.fashion_mnist import read_idx
+from nalsm.datasets.nmnist_folder import read_recording
 from nalsm.datasets.packing import PackedRecordings
 from nalsm.network import Network
 from nalsm.runs.record import open_run
@@ -383,7 +384,7 @@ for path in map(Path, sys.argv[1:]):
         print(json.dumps([path.name, str(error)]))
 """
 READERS_OF = {
-    ".gz": lambda path: read_idx(path, IMAGES), ".npz": mnist.read, "": read_arrays, ".bin": nmnist.read_recording,
+    ".gz": lambda path: read_idx(path, IMAGES), ".npz": mnist.read, "": read_arrays, ".bin": read_recording,
     ".h5": lambda path: PackedRecordings(path) if "events" in path.name else Network.load(path),
 }  # fmt: skip
 NalsmError = DamagedFile.__mro__[2]

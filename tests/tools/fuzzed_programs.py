@@ -24,7 +24,7 @@ _WORKERS = (
     "nalsm.runs.training.TrainingRun", "nalsm.runs.noisy_test_set.NoiseRun", "nalsm.network.Network.generate",
     "nalsm.report.write_report", "nalsm.report.write_comparison", "nalsm.evaluation.branching_files.compute",
     "nalsm.datasets.nmnist.download", "nalsm.datasets.nmnist.pack_folder",
-    "nalsm.datasets.simulated_nmnist.simulate_packed", "nalsm.datasets.simulated_nmnist.simulate_folder",
+    "nalsm.datasets.simulated_nmnist.simulate",
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ FLAGS = (
     "--valid-samples", "--test-samples", "--init-samples", "--init-ms", "--sample-ms", "--cycles", "--seed", "--engine",
     "--threads", "--data-dir", "--networks-dir", "--output-dir", "--keep-weights-every", "--memory-budget",
     "--overwrite", "--quiet", "--help", "--number", "--dim1", "--dim2", "--dim3", "--dataset", "--output", "--compare",
-    "--draws", "--per-class", "--json", "--count", "--out", "--packed-only",
+    "--draws", "--per-class", "--json", "--count",
 )  # fmt: skip
 COMMANDS = ("download-nmnist", "pack-nmnist", "simulate-nmnist")
 NASTY = (

@@ -16,8 +16,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from recordings import recording_bytes
 
-from nalsm.datasets import fashion_mnist, mnist, nmnist, packing
+from nalsm.datasets import fashion_mnist, mnist, nmnist_folder, packing
+from nalsm.datasets.events import EventSplit
 from nalsm.datasets.packing import PackedRecordings
 from nalsm.network import Network
 from nalsm.runs.folder import RunFolder
@@ -135,7 +137,7 @@ def events(seed, n=40):
 def _read_recording(path):
     from nalsm.encoding import raster_from_events
 
-    found = nmnist.read_recording(path)
+    found = nmnist_folder.read_recording(path)
     packing.encode_events(*found)
     return raster_from_events(*found, 250)
 
@@ -162,7 +164,7 @@ def _read_packed(path):
     packed = PackedRecordings(path)
     try:
         packed.verify()
-        split = nmnist.EventSplit(packed, np.arange(len(packed)), packed.labels, np.arange(len(packed)))
+        split = EventSplit(packed, np.arange(len(packed)), packed.labels, np.arange(len(packed)))
         return split.presentation(np.arange(len(packed)), 250, 0)
     finally:
         packed._file.close()
@@ -222,8 +224,6 @@ READERS = {
 
 
 def recording(seed):
-    from nalsm.datasets.simulated_nmnist import recording_bytes
-
     return recording_bytes(*events(seed))
 
 
