@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from nalsm.datasets import is_known, is_simulated, source_of
-from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, is_reduced
+from nalsm.evaluation.paper import closest_figure, is_reduced, published_accuracy, published_branching
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
 from nalsm.runs.listing import read_status
@@ -99,12 +99,16 @@ class RunData:
 
     @property
     def published(self):
-        """The `published.Accuracy` to compare with, or None."""
-        return ACCURACIES.get((self.status.model, self.status.dataset, self.n_liquid))
+        """The published accuracy to compare with (`nalsm.evaluation.paper.Published`), or None."""
+        return self._published(published_accuracy)
 
     @property
     def published_branching(self):
-        return BRANCHING_FACTORS.get((self.status.model, self.status.dataset)) if self.n_liquid == 1000 else None
+        return self._published(published_branching)
+
+    def _published(self, figure):
+        status = self.status
+        return self.n_liquid and closest_figure(figure, status.model, status.dataset, self.n_liquid, status.knobs)
 
     # ---- pieces -----------------------------------------------------------------------------------
 

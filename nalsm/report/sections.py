@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nalsm.evaluation.paper import SOURCE, TRAINING_SAMPLES
+from nalsm.evaluation.paper import FULL, SOURCE
 from nalsm.models import MODELS
 from nalsm.readout import sample_factors
 from nalsm.report import pictures
@@ -60,12 +60,12 @@ def published_sentence(run):
         return f"There is no published figure for {run.status.model} on {run.status.dataset} with this network size."
     text = (
         f"Published for {run.status.model} on {run.status.dataset}: {run.published} % (mean and standard deviation "
-        f"over {run.published.networks} networks of {run.n_liquid} neurons; {SOURCE})."
+        f"over {run.published.networks} networks of {run.n_liquid} neurons, {run.published.kind}; {SOURCE})."
     )
     if run.is_reduced:
         text += (
             f" This run used {run.identity['train_samples']:,} training samples and {run.identity['cycles']:,} cycles; "
-            f"the published ones used {TRAINING_SAMPLES:,} and 5,000."
+            f"the published ones used {FULL['train_samples']:,} and {FULL['cycles']:,}."
         )
     return text
 
@@ -166,12 +166,11 @@ def branching(run):
         f"{mean:.2f}. "
     )
     if published and not run.is_simulated:
-        text += f"Published mean for {run.status.model} on {run.status.dataset}: about {published:.2f} ({SOURCE}"
-        text += ", at ASTRO_W_SCALING 0.015)." if run.status.model == "NALSM" else ")."
+        text += f"Published for {run.status.model} on {run.status.dataset}: {published} ({published.kind}; {SOURCE})."
     else:
         text += "There is no published figure for this model, data and network size."
     alt = f"Branching factor of {len(factors)} samples, mean {mean:.2f}"
-    return text, alt, pictures.branching(by_split, published)
+    return text, alt, pictures.branching(by_split, published and published.mean)
 
 
 def weights(run):

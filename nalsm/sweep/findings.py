@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from nalsm.datasets import NETWORK_INPUTS
-from nalsm.evaluation.paper import ACCURACIES, BRANCHING_FACTORS, KERNEL_QUALITIES, Accuracy, is_reduced
+from nalsm.evaluation.paper import (
+    Published,
+    closest_figure,
+    is_reduced,
+    published_accuracy,
+    published_branching,
+    published_kernel_quality,
+)
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
 
@@ -32,19 +39,19 @@ class Group:
         return self.cell.model, self.dataset, self.cell.network.n_liquid
 
     @property
-    def published(self) -> Accuracy | None:
+    def published(self) -> Published | None:
         """The published accuracy to compare with."""
-        return None if self.is_reduced else ACCURACIES.get(self._key)
+        return None if self.is_reduced else closest_figure(published_accuracy, *self._key, self.cell.knobs)
 
     @property
-    def published_branching(self) -> float | None:
-        return None if self.is_reduced or self._key[2] != 1000 else BRANCHING_FACTORS.get(self._key[:2])
+    def published_branching(self) -> Published | None:
+        return None if self.is_reduced else closest_figure(published_branching, *self._key, self.cell.knobs)
 
     @property
-    def published_ranks(self) -> tuple[float | None, float | None]:
+    def published_ranks(self) -> tuple[Published | None, Published | None]:
         """The published SP and AP; each may be None."""
-        unknown = (None, None)
-        return unknown if self.is_reduced or self._key[2] != 1000 else KERNEL_QUALITIES.get(self._key[:2], unknown)
+        published = None if self.is_reduced else published_kernel_quality(*self._key)
+        return (published.sp, published.ap) if published else (None, None)
 
     @property
     def accuracies(self) -> list[float]:
