@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.storage.files import content_checksum, read_arrays, write_arrays
+from nalsm.storage.checksum import content_checksum
+from nalsm.storage.files import read_arrays, write_arrays
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT, stream
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from nalsm.datasets.dataset import Dataset
 from nalsm.encoding import image_rates, image_scale, poisson_rasters
-from nalsm.storage.files import content_checksum
+from nalsm.storage.checksum import content_checksum
 
 N_VALID = 10_000  # the last of the training set
 

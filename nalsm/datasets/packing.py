@@ -27,7 +27,8 @@ import numpy as np
 
 from nalsm.datasets.sources import DATA_SOURCES
 from nalsm.encoding import N_EVENT_INPUTS, SENSOR_SIZE
-from nalsm.storage.files import content_checksum, read_arrays, replacing, write_arrays
+from nalsm.storage.checksum import content_checksum
+from nalsm.storage.files import read_arrays, replacing, write_arrays
 from nalsm.storage.plain_hdf5 import plain_datasets, read_attributes, unreadable
 from nalsm.support.errors import DamagedFile, MachineError
 from nalsm.support.resources import cores

@@ -13,7 +13,8 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from nalsm.storage.files import TEMPORARY_SUFFIX, content_checksum, read_arrays, sync, write_arrays, write_text
+from nalsm.storage.checksum import content_checksum
+from nalsm.storage.files import TEMPORARY_SUFFIX, read_arrays, sync, write_arrays, write_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 
 SPLITS = ("valid", "test", "train")  # in the order they are presented

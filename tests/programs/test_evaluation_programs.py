@@ -25,7 +25,8 @@ from small_runs import (
 
 from nalsm.evaluation import branching_factors, mean_rank
 from nalsm.network import Network, network_path
-from nalsm.storage.files import content_checksum, read_arrays
+from nalsm.storage.checksum import content_checksum
+from nalsm.storage.files import read_arrays
 
 NOISE = "NALSM_RUN_MAIN_SIM_MNIST_NOISE.py"
 KERNEL = "compute_SP_AP_kernel_quality_measures.py"

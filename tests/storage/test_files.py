@@ -1,8 +1,10 @@
-"""Files are whole or not there, and a damaged one is noticed."""
+"""Files are complete or absent, and damage is noticed."""
 
+import errno
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nalsm.storage import files
-from nalsm.storage.files import content_checksum, read_arrays, replacing, write_arrays, write_text
+from nalsm.storage.checksum import content_checksum
+from nalsm.storage.files import read_arrays, replacing, write_arrays, write_text
 from nalsm.support.errors import DamagedFile
 
 ARRAYS = {"counts": np.arange(6, dtype=np.uint16).reshape(2, 3), "weights": np.array([1.5, -2, np.pi], np.float32)}
@@ -128,6 +131,17 @@ def test_files_are_as_readable_as_any_other(tmp_path):
     assert (tmp_path / "file").read_bytes() == "text\u00e4".encode()
 
 
+def test_the_umask_is_never_touched(tmp_path, monkeypatch):
+    """A process has one umask: whoever changes it, even briefly, changes the files that other threads create."""
+
+    def refuse(mask):
+        raise AssertionError(f"umask({mask})")
+
+    monkeypatch.setattr(os, "umask", refuse)
+    write_text(tmp_path / "file", "text")
+    write_arrays(tmp_path / "arrays", ARRAYS)
+
+
 # ---- round trips ----------------------------------------------------------------------------------
 
 
@@ -211,6 +225,25 @@ def test_errors_name_the_file_and_not_its_temporary_one(tmp_path):
         with pytest.raises(OSError) as caught:
             write_text(path, "text")
         assert caught.value.filename == str(path)
+
+
+def test_errors_of_another_file_keep_its_name(tmp_path, monkeypatch):
+    """A block that writes one file may fail while it reads another one: the error names the one that failed."""
+    other = tmp_path / "other"
+    for exists in (False, True):
+        if exists:
+            write_arrays(other, ARRAYS)
+            monkeypatch.setattr(Path, "read_bytes", lambda _path: stop_with(OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(OSError) as caught, replacing(tmp_path / "file"):
+            read_arrays(other)
+        assert caught.value.filename == str(other)
+    with pytest.raises(OSError) as caught, replacing(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "file")
+
+
+def stop_with(error):
+    raise error
 
 
 # ---- damage ---------------------------------------------------------------------------------------
