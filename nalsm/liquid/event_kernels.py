@@ -22,23 +22,28 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from nalsm import rules
-from nalsm.liquid import neuron
+from nalsm.liquid.neuron import MEMBRANE_TAU_MS, MIN_INTERVAL_MS, SYNAPSE_DECAY, THRESHOLD
+from nalsm.rules import (
+    TRACE_DECAY,
+    TRACE_STEP,
+    WEIGHT_BOUND,
+    calcium_gates,
+    calcium_leak,
+    first_rates,
+    next_rates,
+)
 from nalsm.support.compiling import compiled
 
 f32 = np.float32
 ZERO, ONE = f32(0.0), f32(1.0)
-TRACE_DECAY, TRACE_STEP, WEIGHT_BOUND = rules.TRACE_DECAY, rules.TRACE_STEP, rules.WEIGHT_BOUND
-MEMBRANE_TAU, THRESHOLD = neuron.MEMBRANE_TAU_MS, neuron.THRESHOLD
-SYNAPSE_DECAY, MIN_INTERVAL = neuron.SYNAPSE_DECAY, neuron.MIN_INTERVAL_MS
 # Kernels and traces below it are set to 0: what they could add is lost in the rounding of any weight
 # or potential, and arithmetic on numbers below 1e-38 is slow.
 NEGLIGIBLE = f32(1e-20)
 
-_first_rates = njit(rules.first_rates)
-_next_rates = njit(rules.next_rates)
-_calcium_gates = njit(rules.calcium_gates)
-_calcium_leak = njit(rules.calcium_leak)
+_first_rates = njit(first_rates)
+_next_rates = njit(next_rates)
+_calcium_gates = njit(calcium_gates)
+_calcium_leak = njit(calcium_leak)
 
 
 class Projection(NamedTuple):
@@ -131,10 +136,10 @@ def schedule_input_spikes(raster):
     the first step it can; pulses that arrive before that are part of the same spike.
     """
     steps, n_inputs = raster.shape
-    capacity = n_inputs * (steps // MIN_INTERVAL + 1)
+    capacity = n_inputs * (steps // MIN_INTERVAL_MS + 1)
     due = np.empty(capacity, dtype=np.uint32)
     source = np.empty(capacity, dtype=np.uint32)
-    last = np.full(n_inputs, -MIN_INTERVAL, dtype=np.int32)  # last spike, or the one already due
+    last = np.full(n_inputs, -MIN_INTERVAL_MS, dtype=np.int32)  # last spike, or the one already due
     start = np.zeros(steps + 1, dtype=np.uint32)
     n_words = n_inputs // 8
     n = 0
@@ -146,7 +151,7 @@ def schedule_input_spikes(raster):
                 continue
             for j in range(8 * word, min(8 * word + 8, n_inputs)):
                 if row[j] and last[j] <= t:
-                    spike = max(t + 1, last[j] + MIN_INTERVAL)
+                    spike = max(t + 1, last[j] + MIN_INTERVAL_MS)
                     last[j] = spike
                     if spike < steps:
                         due[n] = spike
@@ -250,7 +255,7 @@ def _reset(neurons, t, spiking, n_spiking, counts, recording):
     for k in range(n_spiking):
         i = spiking[k]
         neurons.potential[i] = ZERO
-        neurons.ready[i] = t + MIN_INTERVAL
+        neurons.ready[i] = t + MIN_INTERVAL_MS
         counts[i] += 1
         if len(recording.spikes):
             recording.spikes[t, i] = 1
@@ -368,7 +373,7 @@ def _decay(values, factor):
 def _advance_potentials(neurons):
     for i in range(len(neurons.potential)):
         v = neurons.potential[i]
-        v = v + neurons.current[i] - v / MEMBRANE_TAU
+        v = v + neurons.current[i] - v / MEMBRANE_TAU_MS
         neurons.potential[i] = v
         neurons.above[i] = v >= THRESHOLD
         neurons.current[i] = (neurons.current[i] + neurons.change[i]) * SYNAPSE_DECAY

@@ -1,30 +1,40 @@
 """Numba with a cache that notices changes.
 
-Numba looks for changes in the file of a compiled function only, but the kernels take constants and
-equations from other files. So their cache lies in a folder named by the contents of all of them.
+Numba looks for changes only in the file of a compiled function, but the kernels take constants and
+equations from other files. So the cache of each file of kernels is in a folder whose name contains a
+hash of that file and of every file of the package that it imports, directly or through others.
 """
 
+import ast
 import hashlib
 import os
+import shutil
+import sys
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
+from importlib.util import resolve_name
 from pathlib import Path
+from typing import Any
 
 import numba
+import numpy as np
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_SOURCES = ("rules.py", "liquid/neuron.py", "liquid/event_kernels.py", "support/compiling.py")
+PACKAGE = Path(__file__).resolve().parents[1]
+SECONDS_KEPT = 24 * 3600.0  # that a folder of other sources or versions stays after its last use
 
 
-def compiled(function=None, *, fastmath=False):
+def compiled(function: Callable | None = None, *, fastmath: bool | set[str] = False) -> Any:
     """Compile a function to machine code that runs without the interpreter's lock, and keep the code on disk.
 
-    fastmath : what the compiler may change in floating-point arithmetic, as Numba takes it; nothing if False
+    fastmath : what the compiler may change in floating-point arithmetic, as Numba takes it; False: nothing
     """
     if function is None:
         return partial(compiled, fastmath=fastmath)
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_folder())
+    numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).resolve()))
     try:
         # error_model: a division that checks for zero keeps its loop from being vectorised
         return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
@@ -33,14 +43,70 @@ def compiled(function=None, *, fastmath=False):
 
 
 @cache
-def _cache_folder():
-    digest = hashlib.sha256(b"".join((_PACKAGE / source).read_bytes() for source in _SOURCES)).hexdigest()[:16]
-    for parent in (_PACKAGE / "__pycache__", Path.home() / ".cache" / "nalsm"):
-        folder = parent / f"numba-{digest}"
+def cache_folder(path: Path) -> Path:
+    """Return the folder for the compiled code of the file `path`; folders that are out of use are removed."""
+    for parent in (PACKAGE / "__pycache__", Path.home() / ".cache" / "nalsm"):
+        folder = parent / f"numba-{path.stem}-{cache_key(path)}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            os.utime(folder)
         except OSError:
             continue
         if os.access(folder, os.W_OK):
+            remove_unused(parent, SECONDS_KEPT)
             return folder
-    return tempfile.mkdtemp(prefix="nalsm-numba-")
+    return Path(tempfile.mkdtemp(prefix="nalsm-numba-"))
+
+
+def remove_unused(parent: Path, seconds: float) -> None:
+    """Remove cache folders that no program has started with for so many seconds.
+
+    A program that still runs with one of them compiles again what it needs, and Numba makes the folder again.
+    """
+    for folder in parent.glob("numba-*"):
+        with suppress(OSError):  # another program removes it as well
+            if time.time() - folder.stat().st_mtime > seconds:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def cache_key(path: Path, package: Path = PACKAGE) -> str:
+    """Return a hash of the sources that the kernels in the file `path` are made from, and of the versions."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    for source in sorted(imported_files(path, package)):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def imported_files(path: Path, package: Path = PACKAGE) -> set[Path]:
+    """Return the file `path` and all files of the package that it imports, directly or through others.
+
+    Imports inside functions count. Modules whose names are computed at run time are not found.
+    """
+    found: set[Path] = set()
+    waiting = {path, package / "support" / "compiling.py"}  # this file decides how the compiler is called
+    while waiting:
+        source = waiting.pop()
+        found.add(source)
+        waiting |= _imports(source, package) - found
+    return found
+
+
+def _imports(source: Path, package: Path) -> set[Path]:
+    """Return the files of the package that one file imports itself."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parent = ".".join(source.parent.relative_to(package.parent).parts) if node.level else None
+            module = resolve_name("." * node.level + (node.module or ""), parent)
+            names.add(module)
+            names.update(f"{module}.{alias.name}" for alias in node.names)  # a module, or something in it
+    parts = [name.split(".")[1:] for name in names if name.split(".")[0] == package.name]
+    places = [package.joinpath(*part) for part in parts]
+    return {
+        file
+        for place in places
+        for file in (place.with_suffix(".py"), place / "__init__.py")
+        if file.is_file() and file.is_relative_to(package)
+    }
