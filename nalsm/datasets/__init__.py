@@ -9,11 +9,10 @@ from nalsm.datasets.sources import (
     is_known,
     is_simulated,
     program_name,
-    simulated_name,
     source_of,
 )
 
 __all__ = [
     "DATA_SOURCES", "NETWORK_INPUTS", "DataSource", "Dataset", "Noise", "Split", "is_known", "is_simulated",
-    "program_name", "simulated_name", "source_of",
+    "program_name", "source_of",
 ]  # fmt: skip

@@ -30,10 +30,10 @@ def commands(context):
 @_quiet
 def download_nmnist(data_dir, quiet):
     """Download N-MNIST (1.2 GB) into NMNIST in the data folder, with tonic."""
-    from nalsm.datasets import nmnist
+    from nalsm.datasets import DATA_SOURCES, nmnist
 
     data_dir.mkdir(parents=True, exist_ok=True)
-    folder = nmnist.download(data_dir, quiet=quiet)
+    folder = nmnist.download(data_dir, DATA_SOURCES[nmnist.NAME].published_sizes, quiet)
     click.echo(f"N-MNIST: complete in {folder}; the first run packs it, or pack-nmnist")
 
 
@@ -46,13 +46,13 @@ def pack_nmnist(data_dir, overwrite, quiet):
 
     Programs that need the recordings pack them themselves.
     """
-    from nalsm.datasets import nmnist
+    from nalsm.datasets import DATA_SOURCES, nmnist
     from nalsm.datasets.packing import PackedRecordings
 
     path = nmnist.find_folder(data_dir) if overwrite else nmnist.find(data_dir)
     is_packed = path.is_file()
     if not is_packed:
-        path = nmnist.pack_folder(path, overwrite=overwrite, quiet=quiet)
+        path = nmnist.pack_folder(path, DATA_SOURCES[nmnist.NAME].published_sizes, overwrite, quiet)
     packed = PackedRecordings(path)
     packed.verify()
     n_train, n_test = packed.n_train, len(packed) - packed.n_train

@@ -8,6 +8,9 @@ import numpy as np
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import stream
 
+N_CLASSES = 10  # of every data set
+SIMULATED = "simulated "  # begins the names of simulated data sets
+
 
 class Split(Protocol):
     """Samples in their published order.

@@ -13,12 +13,11 @@ from nalsm.datasets.packing import (
     event_inputs,
     event_times,
 )
-from nalsm.datasets.sources import DATA_SOURCES
 from nalsm.encoding import N_EVENT_INPUTS
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import stream
 
-_LONGEST_SNAPSHOT = DATA_SOURCES["N-MNIST"].longest_snapshot
+LONGEST_SNAPSHOT = 297  # ms; a recording lasts 300
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class EventSplit:
 
     def snapshots(self, indices: np.ndarray, numbers: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """See `nalsm.datasets.Split.snapshots`. A snapshot is a window of the recording with a random start."""
-        latest = _LONGEST_SNAPSHOT + 1 - steps  # 278 for the published 20 ms
+        latest = LONGEST_SNAPSHOT + 1 - steps  # 278 for the published 20 ms
         if latest < 1:
-            raise UserError(f"a snapshot of recordings may last {_LONGEST_SNAPSHOT} ms at most, asked for {steps}")
+            raise UserError(f"a snapshot of recordings may last {LONGEST_SNAPSHOT} ms at most, asked for {steps}")
         first = [int(stream(seed, "nmnist snapshot start", number).integers(1, latest + 1)) for number in numbers]
         return self._rasters(indices, first, steps)
 

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.dataset import N_CLASSES, Dataset
 from nalsm.datasets.images import image_dataset
-from nalsm.datasets.sources import DATA_SOURCES, DataSource
 from nalsm.encoding import IMAGE_SIZE
 from nalsm.support.errors import DamagedFile, UserError
 
-_SOURCE = DATA_SOURCES["Fashion-MNIST"]
-NAME = _SOURCE.name
+NAME = "Fashion-MNIST"
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 _IDX_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
               "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")  # fmt: skip
@@ -42,17 +40,17 @@ def find(data_dir: Path, system_folder: Path = SYSTEM_FOLDER) -> Path:
     )
 
 
-def load(path: Path, source: DataSource = _SOURCE, _quiet: bool = False) -> Dataset:
+def load(path: Path, sizes: tuple[int, int], _quiet: bool = False) -> Dataset:
     """Read the data set from the folder that `find` found.
 
-    Raises DamagedFile unless it holds the complete 60,000 + 10,000 images, and FileNotFoundError.
+    sizes : expected training and test images
+    Raises DamagedFile unless the folder holds the complete data set, and FileNotFoundError.
     """
-    arrays = read_idx_folder(path, source.published_sizes)
+    arrays = read_idx_folder(path, sizes)
     for labels in arrays[1::2]:
-        n_classes = len(source.classes)
-        if (np.bincount(labels, minlength=n_classes) != len(labels) // n_classes).any():  # MNIST uses these names too
+        if (np.bincount(labels, minlength=N_CLASSES) != len(labels) // N_CLASSES).any():  # MNIST uses these names too
             raise DamagedFile(f"{NAME}: the classes in {path} are not of equal size; this is another data set")
-    return image_dataset(source.name, *arrays)
+    return image_dataset(NAME, *arrays)
 
 
 def read_idx_folder(folder: Path, sizes: tuple[int, int]) -> tuple[np.ndarray, ...]:
@@ -64,9 +62,10 @@ def read_idx_folder(folder: Path, sizes: tuple[int, int]) -> tuple[np.ndarray, .
     shapes = [shape for n in sizes for shape in ((n, IMAGE_SIZE, IMAGE_SIZE), (n,))]
     arrays = [read_idx(Path(folder) / name, shape) for name, shape in zip(_IDX_FILES, shapes, strict=True)]
     for name, labels in zip(_IDX_FILES[1::2], arrays[1::2], strict=True):
-        largest = len(_SOURCE.classes) - 1
-        if labels.max(initial=0) > largest:
-            raise DamagedFile(f"{NAME}: {Path(folder) / name} has labels up to {labels.max()}, expected 0..{largest}")
+        if labels.max(initial=0) >= N_CLASSES:
+            raise DamagedFile(
+                f"{NAME}: {Path(folder) / name} has labels up to {labels.max()}, expected 0..{N_CLASSES - 1}"
+            )
     return tuple(arrays)
 
 

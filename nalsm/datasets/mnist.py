@@ -6,18 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.dataset import N_CLASSES, Dataset
 from nalsm.datasets.images import image_dataset
-from nalsm.datasets.sources import DATA_SOURCES, DataSource
 from nalsm.encoding import IMAGE_SIZE
 from nalsm.support.errors import DamagedFile, UserError
 
-_SOURCE = DATA_SOURCES["MNIST"]
-_SHAPES = {
-    name: shape
-    for part, size in zip(("train", "test"), _SOURCE.published_sizes, strict=True)
-    for name, shape in ((f"x_{part}", (size, IMAGE_SIZE, IMAGE_SIZE)), (f"y_{part}", (size,)))
-}
+NAME = "MNIST"
+_LARGEST = {
+    "x_train": (60_000, IMAGE_SIZE, IMAGE_SIZE), "y_train": (60_000,),
+    "x_test": (10_000, IMAGE_SIZE, IMAGE_SIZE), "y_test": (10_000,),
+}  # fmt: skip
 
 
 def find(data_dir: Path) -> Path:
@@ -28,13 +26,21 @@ def find(data_dir: Path) -> Path:
     return path
 
 
-def load(path: Path, source: DataSource = _SOURCE, _quiet: bool = False) -> Dataset:
-    """Read the data set; raises DamagedFile unless the file holds the complete MNIST."""
+def load(path: Path, sizes: tuple[int, int], _quiet: bool = False) -> Dataset:
+    """Read the data set; raises DamagedFile unless the file holds the complete MNIST.
+
+    sizes : expected training and test images
+    """
+    arrays = read_complete(path, sizes)
+    return image_dataset(NAME, arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"])
+
+
+def read_complete(path: Path, sizes: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return what `read` returns; raises DamagedFile also unless there are exactly `sizes` images and labels."""
     arrays = read(path)
-    for name, shape in _SHAPES.items():
-        if arrays[name].shape != shape:
-            raise DamagedFile(f"MNIST: {name} in {path} is not complete; restore the file with git checkout")
-    return image_dataset(source.name, arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"])
+    if tuple(map(len, arrays.values())) != (sizes[0], sizes[0], sizes[1], sizes[1]):
+        raise DamagedFile(f"MNIST: {path} is not complete; restore it with git checkout")
+    return arrays
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -44,7 +50,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            return {name: _read_member(file, name, shape) for name, shape in _SHAPES.items()}
+            return {name: _read_member(file, name, shape) for name, shape in _LARGEST.items()}
     except Exception as error:  # zipfile and NumPy do not document what damaged archives and headers raise
         reason = f"{error}".splitlines()[:1] or [type(error).__name__]
         raise DamagedFile(f"MNIST: {path} is damaged ({reason[0][:200]}); restore it with git checkout") from None
@@ -65,7 +71,7 @@ def _read_member(file: zipfile.ZipFile, name: str, largest: tuple[int, ...]) -> 
             raise ValueError(f"{name} is {kind} {shape}")
         size = math.prod(shape)
         data = member.read(size + 1)  # reading to the end makes zipfile compare the checksum
-    if len(shape) == 1 and max(data, default=0) >= len(_SOURCE.classes):
+    if len(shape) == 1 and max(data, default=0) >= N_CLASSES:
         raise ValueError(f"{name} has labels up to {max(data)}")
     if len(data) != size:
         raise ValueError(f"{name} is longer or shorter than {shape}")

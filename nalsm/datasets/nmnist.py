@@ -14,16 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.dataset import SIMULATED, Dataset
 from nalsm.datasets.events import EventSplit
-from nalsm.datasets.nmnist_folder import folder_source, layout
+from nalsm.datasets.nmnist_folder import NAME, folder_source, layout
 from nalsm.datasets.packing import PackedRecordings, pack
-from nalsm.datasets.sources import DATA_SOURCES, DataSource, simulated_name
 from nalsm.encoding import N_EVENT_INPUTS
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 
-_SOURCE = DATA_SOURCES["N-MNIST"]
-NAME, SIMULATED_NAME = _SOURCE.name, simulated_name(_SOURCE.name)
+SIMULATED_NAME = SIMULATED + NAME
 PACKED, PACKED_SIMULATED = "nmnist.events.h5", "nmnist-simulated.events.h5"
 
 
@@ -61,18 +59,18 @@ def _nothing_in(data_dir: Path) -> UserError:
     )
 
 
-def load(path: Path, source: DataSource = _SOURCE, quiet: bool = False) -> Dataset:
+def load(path: Path, sizes: tuple[int, int], quiet: bool = False) -> Dataset:
     """Return the data set that `find` found; recordings in a folder are packed first.
 
     Its name says whether it is simulated. Validation samples are the last sixth of the training set. Sample ids are
     the numbers of the MNIST images.
+    sizes : training and test recordings of the complete set
     Raises UserError if the set is incomplete, DamagedFile if files are damaged.
     """
     if path.is_dir():
-        path = pack_folder(path, source, quiet=quiet)
+        path = pack_folder(path, sizes, quiet=quiet)
     packed = PackedRecordings(path)
     n, n_train = len(packed), packed.n_train
-    sizes = source.published_sizes
     if packed.name != SIMULATED_NAME and (packed.name != NAME or (n_train, n - n_train) != sizes):
         raise DamagedFile(f"{NAME}: {path} holds {packed.name}, {n_train} + {n - n_train}; pack the complete set again")
     ids = np.concatenate([np.arange(n_train), sizes[0] + np.arange(n - n_train)])
@@ -88,14 +86,14 @@ def packed_path(folder: Path) -> Path:
     return folder.parent / PACKED
 
 
-def pack_folder(folder: Path, source: DataSource = _SOURCE, overwrite: bool = False, quiet: bool = False) -> Path:
+def pack_folder(folder: Path, sizes: tuple[int, int], overwrite: bool = False, quiet: bool = False) -> Path:
     """Pack the recordings of a folder into one file beside it, and return its path.
 
     An existing file is kept unless `overwrite` is set. `quiet`: no progress is printed. Raises as `load` does.
     """
     path = packed_path(folder)
     if overwrite or not path.exists():
-        recordings = folder_source(folder, source.published_sizes)
+        recordings = folder_source(folder, sizes)
         try:
             pack(recordings, path, overwrite, quiet)
         except PermissionError as error:
@@ -109,7 +107,7 @@ def pack_folder(folder: Path, source: DataSource = _SOURCE, overwrite: bool = Fa
 # ---- downloading ----------------------------------------------------------------------------------
 
 
-def download(data_dir: Path, source: DataSource = _SOURCE, quiet: bool = False) -> Path:
+def download(data_dir: Path, sizes: tuple[int, int], quiet: bool = False) -> Path:
     """Download N-MNIST into <data_dir>/NMNIST with tonic (about 1.2 GB), check it, and return the folder.
 
     Archives that are already there and sound are only extracted. `quiet`: tonic prints no progress.
@@ -124,7 +122,7 @@ def download(data_dir: Path, source: DataSource = _SOURCE, quiet: bool = False) 
         ) from None
 
     folder = data_dir / "NMNIST"
-    if layout(folder) and _is_complete(folder, source):
+    if layout(folder) and _is_complete(folder, sizes):
         raise UserError(f"{NAME}: the complete set is in {folder} already")
     # tonic takes 10,000 files for a complete set; this one always compares and extracts the archives
     again = type("NMNIST", (tonic.datasets.NMNIST,), {"_check_exists": lambda self: False})
@@ -140,13 +138,13 @@ def download(data_dir: Path, source: DataSource = _SOURCE, quiet: bool = False) 
             f"{NAME}: the download failed ({error}); get train.zip and test.zip from "
             f"https://data.mendeley.com/datasets/468j46mzdv with a browser and extract them in {folder}"
         ) from None
-    folder_source(folder, source.published_sizes)
+    folder_source(folder, sizes)
     return folder
 
 
-def _is_complete(folder: Path, source: DataSource) -> bool:
+def _is_complete(folder: Path, sizes: tuple[int, int]) -> bool:
     try:
-        folder_source(folder, source.published_sizes)
+        folder_source(folder, sizes)
     except (UserError, DamagedFile):
         return False
     return True

@@ -17,10 +17,9 @@ import numpy as np
 
 from nalsm.datasets import mnist
 from nalsm.datasets.packing import Source
-from nalsm.datasets.sources import DATA_SOURCES
 from nalsm.support.errors import DamagedFile, UserError
 
-NAME = DATA_SOURCES["N-MNIST"].name
+NAME = "N-MNIST"
 EVENT_BYTES = 5
 _MOST_EVENTS = 2**20  # of a recording; those of N-MNIST have about 4,000
 _TONIC, _REFERENCE = ("Train", "Test"), ("train_all", "valid_all", "test_all")
@@ -57,10 +56,8 @@ def folder_source(folder: Path, sizes: tuple[int, int]) -> Source:
         labels = np.array([recording.label for recording in train + test]).astype(np.uint8)
     else:
         train, test = _reference_recordings(folder, sizes)
-        arrays = mnist.read(mnist.find(folder.parent))
+        arrays = mnist.read_complete(mnist.find(folder.parent), sizes)
         labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
-        if len(labels) != sum(sizes):
-            raise DamagedFile(f"{NAME}: mnist.npz in {folder.parent} is not complete; restore it with git checkout")
     _check_bytes(train + test, folder)
     if labels[:10].tolist() != _FIRST_LABELS:
         raise DamagedFile(f"{NAME}: the first labels in {folder} are {labels[:10].tolist()}, not those of MNIST")

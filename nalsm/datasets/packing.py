@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets.sources import DATA_SOURCES
+from nalsm.datasets.dataset import N_CLASSES
 from nalsm.encoding import N_EVENT_INPUTS, SENSOR_SIZE
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import read_arrays, replacing, write_arrays
@@ -135,7 +135,7 @@ class PackedRecordings:
                 raise ValueError(f"an array in it is {array.dtype} {array.shape}, wanted is {np.dtype(kind)} {(size,)}")
         if self.offsets[0] or self.offsets[-1] != len(self._events) or (np.diff(self.offsets) < 0).any():
             raise ValueError("its recordings do not follow one another")
-        if self.labels.max(initial=0) >= len(DATA_SOURCES["N-MNIST"].classes):
+        if self.labels.max(initial=0) >= N_CLASSES:
             raise ValueError(f"it has labels up to {self.labels.max()}")
         if type(self.n_train) is not int or not 0 <= self.n_train <= n or not isinstance(self.name, str):
             raise ValueError("it does not say what it holds")

@@ -1,20 +1,15 @@
 """The one table of data sets. Everything that depends on the data set of a run is derived from it.
 
-Importing it is cheap: the modules that read the data are imported by name when they are needed.
+Importing it is cheap: h5py, tonic and the compiler are imported when data are read.
 """
 
-import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
+from nalsm.datasets import events, fashion_mnist, mnist, nmnist, noise
+from nalsm.datasets.dataset import N_CLASSES, SIMULATED, Dataset
 from nalsm.encoding import N_EVENT_INPUTS, N_PIXEL_INPUTS
-
-if TYPE_CHECKING:
-    from nalsm.datasets.dataset import Dataset
-
-_SIMULATED = "simulated "  # begins the name under which a run on simulated recordings is recorded
 
 
 @dataclass(frozen=True)
@@ -22,21 +17,20 @@ class Noise:
     """Noise of a test set.
 
     strength : standard deviation, in grey levels (images) or ms (recordings); names the files
-    maker : function in nalsm.datasets.noise that makes the noisy test set
+    make : (whole data set, seed, strength) -> the data set with a noisy test set
     """
 
     strength: float
-    maker: str
+    make: Callable[[Dataset, int, float], Dataset]
 
     @property
     def file_tag(self) -> str:
         """The first part of the names of the noisy test set's files."""
         return f"NOISE_{self.strength:.0f}"
 
-    def added_to(self, dataset: "Dataset", seed: int) -> "Dataset":
+    def added_to(self, dataset: Dataset, seed: int) -> Dataset:
         """Return the whole data set with a noisy test set."""
-        make = getattr(importlib.import_module("nalsm.datasets.noise"), self.maker)
-        return make(dataset, seed, self.strength)
+        return self.make(dataset, seed, self.strength)
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,8 @@ class DataSource:
 
     name : as it is printed and recorded
     file_tag : the data set in the names of the runners
-    module : of nalsm.datasets, with `find` and `load`
+    finder : folder of the data sets -> path of the data
+    loader : (path of the data, published sizes, quiet) -> Dataset
     network_kind : the answer to generate_spatial_network.py that makes networks for it
     n_inputs : input neurons, one for each pixel (and polarity)
     classes : names of the classes, in the order of the labels
@@ -57,10 +52,11 @@ class DataSource:
 
     name: str
     file_tag: str
-    module: str
+    finder: Callable[[Path], Path]
+    loader: Callable[[Path, tuple[int, int], bool], Dataset]
     network_kind: str
     n_inputs: int
-    classes: tuple[str, ...] = tuple("0123456789")
+    classes: tuple[str, ...] = tuple(map(str, range(N_CLASSES)))
     class_word: str = "digit"
     sizes: tuple[int, int, int] = (50_000, 10_000, 10_000)
     noise: Noise | None = None
@@ -74,27 +70,32 @@ class DataSource:
 
     def find(self, data_dir: Path) -> Path:
         """Return the path of the data; raises UserError that says where it looked and what to do."""
-        return self._module().find(Path(data_dir))
+        return self.finder(Path(data_dir))
 
-    def load(self, path: Path, quiet: bool = False) -> "Dataset":
+    def load(self, path: Path, quiet: bool = False) -> Dataset:
         """Return the data set at a path that `find` returned; raises DamagedFile, UserError.
 
         quiet : print no progress if files have to be made first
         """
-        return self._module().load(Path(path), self, quiet)
-
-    def _module(self) -> ModuleType:
-        return importlib.import_module(f"nalsm.datasets.{self.module}")
+        return self.loader(Path(path), self.published_sizes, quiet)
 
 
 _GARMENTS = (
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
 _TABLE = (
-    DataSource("MNIST", "MNIST", "mnist", "M", N_PIXEL_INPUTS, noise=Noise(125.0, "noisy_image_test_set")),
-    DataSource("Fashion-MNIST", "F_MNIST", "fashion_mnist", "M", N_PIXEL_INPUTS, _GARMENTS, "class"),
-    DataSource("N-MNIST", "N_MNIST", "nmnist", "N", N_EVENT_INPUTS, noise=Noise(10.0, "shifted_event_test_set"),
-               longest_snapshot=297),
+    DataSource(
+        mnist.NAME, "MNIST", mnist.find, mnist.load, "M", N_PIXEL_INPUTS,
+        noise=Noise(125.0, noise.noisy_image_test_set),
+    ),
+    DataSource(
+        fashion_mnist.NAME, "F_MNIST", fashion_mnist.find, fashion_mnist.load, "M", N_PIXEL_INPUTS,
+        classes=_GARMENTS, class_word="class",
+    ),
+    DataSource(
+        nmnist.NAME, "N_MNIST", nmnist.find, nmnist.load, "N", N_EVENT_INPUTS,
+        noise=Noise(10.0, noise.shifted_event_test_set), longest_snapshot=events.LONGEST_SNAPSHOT,
+    ),
 )  # fmt: skip
 DATA_SOURCES: dict[str, DataSource] = {source.name: source for source in _TABLE}
 
@@ -102,24 +103,19 @@ DATA_SOURCES: dict[str, DataSource] = {source.name: source for source in _TABLE}
 NETWORK_INPUTS: dict[str, int] = {source.network_kind: source.n_inputs for source in _TABLE}
 
 
-def simulated_name(name: str) -> str:
-    """Return the name of simulated recordings in a data set's format."""
-    return _SIMULATED + name
-
-
 def is_simulated(recorded_name: str) -> bool:
     """Tell whether the data set that a run recorded is a simulated one."""
-    return recorded_name.startswith(_SIMULATED)
+    return recorded_name.startswith(SIMULATED)
 
 
 def is_known(recorded_name: object) -> bool:
     """Tell whether `source_of` knows a data set of this name."""
-    return isinstance(recorded_name, str) and recorded_name.removeprefix(_SIMULATED) in DATA_SOURCES
+    return isinstance(recorded_name, str) and recorded_name.removeprefix(SIMULATED) in DATA_SOURCES
 
 
 def source_of(recorded_name: str) -> DataSource:
     """Return the DataSource of the data set that a run recorded, simulated or not; raises KeyError."""
-    return DATA_SOURCES[recorded_name.removeprefix(_SIMULATED)]
+    return DATA_SOURCES[recorded_name.removeprefix(SIMULATED)]
 
 
 def program_name(model: str, dataset: str, noise: bool = False) -> str:

@@ -125,14 +125,14 @@ def test_a_folder_of_three_files_is_not_passed_over(tmp_path):
 
 def test_only_the_complete_set_is_loaded(tmp_path):
     with pytest.raises(DamagedFile, match="expected 60000 x 28 x 28"):
-        fashion_mnist.load(write_folder(tmp_path, made_up()))
+        DATA_SOURCES["Fashion-MNIST"].load(write_folder(tmp_path, made_up()))
 
 
 def test_mnist_under_these_names_is_refused(tmp_path):
     with np.load(Path(__file__).parents[2] / "datasets" / "mnist.npz") as file:
         arrays = [file[name] for name in ("x_train", "y_train", "x_test", "y_test")]
     with pytest.raises(DamagedFile, match="another data set"):
-        fashion_mnist.load(write_folder(tmp_path, arrays))
+        DATA_SOURCES["Fashion-MNIST"].load(write_folder(tmp_path, arrays))
 
 
 @installed

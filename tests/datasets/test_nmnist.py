@@ -58,7 +58,8 @@ def write_reference(folder, first_valid):
     return folder
 
 
-SMALL = replace(DATA_SOURCES["N-MNIST"], sizes=(50, 10, 10))  # complete with 60 + 10 recordings
+REAL = DATA_SOURCES["N-MNIST"]
+SMALL = replace(REAL, sizes=(50, 10, 10))  # complete with 60 + 10 recordings
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_without_tonic(tmp_path, monkeypatch):
     for found, expected in zip(read_recording(tmp_path / "1.bin"), events, strict=True):
         assert np.array_equal(found, expected)
     with pytest.raises(UserError, match="pip install tonic"):
-        nmnist.download(tmp_path, SMALL)
+        nmnist.download(tmp_path, SMALL.published_sizes)
 
 
 def test_packed_events_are_those_inside_the_field():
@@ -205,7 +206,7 @@ def test_the_layout_is_found_under_each_name(tmp_path):
     for name in ("NMNIST", "nmnist", "nmnist/NMNIST"):
         root = tmp_path / name.replace("/", "-")
         (root / name / "Train").mkdir(parents=True)
-        assert DATA_SOURCES["N-MNIST"].find(root) == root / name
+        assert REAL.find(root) == root / name
         (root / name).parent.joinpath(nmnist.PACKED).touch()
         assert nmnist.find(root).name == nmnist.PACKED
 
@@ -215,7 +216,7 @@ def test_the_layout_is_found_under_each_name(tmp_path):
 
 def test_no_recordings(tmp_path):
     with pytest.raises(UserError, match=r"download-nmnist.*simulate-nmnist") as error:
-        DATA_SOURCES["N-MNIST"].find(tmp_path)
+        REAL.find(tmp_path)
     assert str(tmp_path) in str(error.value)
 
 
@@ -270,7 +271,7 @@ def test_an_incomplete_set_is_refused_and_named(tmp_path, damage, kind, said):
 def test_a_complete_set_has_60000_and_10000(tmp_path):
     write_recording(tmp_path / "NMNIST" / "Train" / "5", 1, 0)
     with pytest.raises(UserError, match=r"should hold 60000 recordings, 00001.bin to 60000.bin, and holds 1;"):
-        nmnist.load(nmnist.find(tmp_path))
+        REAL.load(REAL.find(tmp_path))
 
 
 def test_a_recording_cut_later_is_found(tmp_path):
@@ -400,7 +401,7 @@ def test_a_packed_file_is_plain_hdf5(data, tmp_path):
 def test_a_packed_file_of_fewer_is_not_nmnist(monkeypatch, tmp_path):
     pack(Counting(monkeypatch).source, tmp_path / nmnist.PACKED)
     with pytest.raises(DamagedFile, match=r"holds N-MNIST, 60 \+ 10"):
-        nmnist.load(nmnist.find(tmp_path))
+        REAL.load(REAL.find(tmp_path))
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
@@ -436,7 +437,7 @@ def test_a_failed_download_says_how_to_get_it_by_hand(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Unreachable)
     with pytest.raises(MachineError, match=r"no network.*extract them in .*NMNIST"):
-        nmnist.download(tmp_path, SMALL)
+        nmnist.download(tmp_path, SMALL.published_sizes)
 
 
 def test_a_download_is_checked_and_not_done_twice(tmp_path, monkeypatch):
@@ -455,12 +456,12 @@ def test_a_download_is_checked_and_not_done_twice(tmp_path, monkeypatch):
                 write_tonic(Path(self.location_on_system))
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Local)
-    assert nmnist.download(tmp_path, SMALL) == tmp_path / "NMNIST"
+    assert nmnist.download(tmp_path, SMALL.published_sizes) == tmp_path / "NMNIST"
     assert len(asked) == 2
     with pytest.raises(UserError, match="already"):
-        nmnist.download(tmp_path, SMALL)
+        nmnist.download(tmp_path, SMALL.published_sizes)
     recording(tmp_path / "NMNIST", 9).unlink()  # cut short: extracted again although most files are there
-    nmnist.download(tmp_path, SMALL)
+    nmnist.download(tmp_path, SMALL.published_sizes)
     assert len(asked) == 4
 
 
@@ -477,7 +478,7 @@ def test_a_quiet_download(tmp_path, monkeypatch, capsys):
                 write_tonic(Path(self.location_on_system))
 
     monkeypatch.setattr(tonic.datasets, "NMNIST", Chatty)
-    nmnist.download(tmp_path, SMALL, quiet=True)
+    nmnist.download(tmp_path, SMALL.published_sizes, quiet=True)
     assert capsys.readouterr() == ("", "")
 
 
