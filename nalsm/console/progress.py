@@ -1,30 +1,40 @@
-"""What a program says while it works: a bar on a terminal, a plain line now and then elsewhere."""
+"""What a program prints while it works: a bar on a terminal, otherwise a plain line every few seconds."""
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
-SECONDS_BETWEEN_LINES = 10.0
+from nalsm.support.tuning import TUNING
+
 _LINE = "{desc}: {n_fmt} of {total_fmt}{unit} ({percentage:.0f} %), {rate_noinv_fmt}, {remaining} left{postfix}"
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
-def say(text, quiet=False):
-    """Print a line at once, also into a pipe."""
+def say(text: str, quiet: bool = False) -> None:
+    """Print a line without delay, also into a pipe."""
     if quiet:
         return
     try:
         print(text, flush=True)
-    except OSError as error:  # a log on a full disk
+    except OSError as error:  # the log is on a full disk
         error.filename = "standard output"
         raise
 
 
-@contextmanager
-def progress(total, label, unit, done=0, quiet=False):
-    """Yield an object whose `update(n, note="")` says that n more of `total` are done.
+class Meter(Protocol):
+    """Shows how much of the work is done."""
 
-    done : how many were done before (a resumed run); they do not count for the rate
+    def update(self, n: int, note: str = "") -> None:
+        """Report that n more are done; `note` is shown behind the figures."""
+
+
+@contextmanager
+def progress(total: int, label: str, unit: str, done: int = 0, quiet: bool = False) -> Iterator[Meter]:
+    """Yield the Meter of `total` things to do.
+
+    done : how many a resumed run had done before; they do not count for the rate
     """
     from tqdm import tqdm
 
@@ -40,10 +50,12 @@ def progress(total, label, unit, done=0, quiet=False):
 
 
 class _Bar:
-    def __init__(self, bar):
+    """The form for terminals."""
+
+    def __init__(self, bar: Any):
         self.bar = bar
 
-    def update(self, n, note=""):
+    def update(self, n: int, note: str = "") -> None:
         if note:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(n)
@@ -52,22 +64,22 @@ class _Bar:
 class _Lines:
     """The plain form, for pipes and log files."""
 
-    def __init__(self, total, label, unit, done, quiet):
+    def __init__(self, total: int, label: str, unit: str, done: int, quiet: bool):
         self.total, self.label, self.unit, self.initial, self.quiet = total, label, unit, done, quiet
         self.n, self.note = done, ""
         self.begin = self.last = time.monotonic()
 
-    def update(self, n, note=""):
+    def update(self, n: int, note: str = "") -> None:
         self.n += n
         self.note = note or self.note
-        if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+        if time.monotonic() - self.last >= TUNING.seconds_between_lines:
             self._print()
 
-    def finish(self):
+    def finish(self) -> None:
         if self.n > self.initial:
             self._print()
 
-    def _print(self):
+    def _print(self) -> None:
         from tqdm import tqdm
 
         self.last = time.monotonic()

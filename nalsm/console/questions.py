@@ -1,67 +1,68 @@
 """Prompts and flags from one table.
 
-Every question has a flag; a flag that is given is not asked. On a terminal a bad answer is explained
-and asked again. In piped input a bad or missing answer ends the program: the lines that follow must
-never slide into other questions. Names at the prompt keep the published spelling, as people have
-scripts that answer them.
+Every question has a flag. A question whose flag is given is not asked. On a terminal a bad answer is explained and the
+question asked again. In piped input a bad or missing answer ends the program, because the lines that follow must never
+answer other questions. Prompts keep the published spelling of names: people have scripts that answer them.
 """
 
 import errno
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nalsm.support.errors import UserError
 
-_LONGEST_ANSWER = 1_000  # characters; no number or choice is longer
-# Plain decimal numbers: int() and float() would also take 1_000, digits of other scripts, nan and infinity.
+_LONGEST_ANSWER = 1_000  # characters; every good number or choice is shorter
+# Plain decimal numbers. int() and float() would also accept 1_000, digits of other scripts, nan and infinity.
 _NUMBERS = {
     int: re.compile(r"[+-]?[0-9]+"),
     float: re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
 }
-_LARGEST = 2**63 - 1  # of whole numbers, where a question has no bound of its own
+_LARGEST = 2**63 - 1  # bound on every number, also if its question has no other
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question, or one setting that has a flag only.
+    """One question, or one setting that only has a flag.
 
-    name : of the answer inside the package
-    prompt : the text that asks; None: never asked
-    kind : int, float, bool, Path (expanded and absolute; None for an empty text), str (`check` tells whether it is
-        good), or a tuple of texts to choose from
-    low, high : the numbers that are accepted, ends included
-    default : of a setting that is never asked
+    name : identifier of the answer inside the package
+    prompt : the text that asks; None for a setting that is never asked
+    kind : type of the answer: int, float, bool, Path (expanded and absolute; None for an empty text), str (only `check`
+        decides whether it is good), or a tuple of texts to choose from
+    low, high : smallest and largest number that is accepted
+    default : value of a setting that is never asked, if its flag is not given
     check : called with (value, all answers so far); raises UserError for an answer that cannot work
     """
 
     name: str
     prompt: str | None
-    kind: type | tuple
+    kind: Any
     help: str
     low: float = -math.inf
     high: float = math.inf
-    default: object = None
+    default: Any = None
     flags: tuple[str, ...] = ()
-    check: Callable | None = None
+    check: Callable[[Any, dict[str, Any]], None] | None = None
 
     @property
-    def title(self):
-        """The question's name as the user knows it: up to the question mark."""
+    def title(self) -> str:
+        """The question's name as the user knows it: the prompt up to the question mark, or the flag."""
         return self.prompt.split("?")[0] if self.prompt else self.flag
 
     @property
-    def flag(self):
+    def flag(self) -> str:
+        """The flag that answers the question."""
         return self.flags[0] if self.flags else "--" + self.name.replace("_", "-")
 
     @property
-    def expected(self):
-        """What a good answer is, in words."""
+    def expected(self) -> str:
+        """A good answer, in words."""
         if isinstance(self.kind, tuple):
             return " or ".join(self.kind)
         noun = {int: "a whole number", float: "a number"}[self.kind]
@@ -71,14 +72,14 @@ class Question:
             return f"{noun} of {self.low:g} or more"
         return f"{noun} from {_plain(self.low)} to {_plain(self.high)}"
 
-    def parse(self, text):
-        """Return the value of an answer; raises UserError that says what was read and expected."""
+    def parse(self, text: str) -> Any:
+        """Return the value of an answer; raises UserError that says what was read and what is expected."""
         if self.kind is Path:
             return parse_path(text, self.title)
         if self.kind is str:
             return text
         bad = UserError(f"{self.title}: read {_quoted(text.strip())}, expected {self.expected}")
-        if len(text) >= _LONGEST_ANSWER:  # of a longer line the rest is still to be read: it must not answer anything
+        if len(text) >= _LONGEST_ANSWER:  # the rest of the line must not answer another question
             raise bad
         text = text.strip()
         if isinstance(self.kind, tuple):
@@ -94,10 +95,10 @@ class Question:
         return value
 
 
-def parse_path(text, title):
-    """Return an expanded, absolute Path, or None for an empty text; raises UserError for what can be no path."""
+def parse_path(text: str, title: str) -> Path | None:
+    """Return an expanded, absolute Path, or None for an empty text; raises UserError for text that is no path."""
     try:
-        text.encode()  # bytes that are no UTF-8 could not be written into the record of a run
+        text.encode()  # bytes that are not UTF-8 cannot be written into the record of a run
         if "\0" in text:
             raise ValueError
         path = Path(text).expanduser().absolute() if text else None
@@ -107,18 +108,18 @@ def parse_path(text, title):
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        raise UserError(f"{title}: read {_quoted(text)}, a longer name than there can be") from None
+        raise UserError(f"{title}: read {_quoted(text)}, expected a shorter name") from None
     except ValueError:
         raise UserError(f"{title}: read {_quoted(text)}, expected the name of a file or folder, in UTF-8") from None
-    except RuntimeError:  # ~name of nobody
-        raise UserError(f"{title}: read {_quoted(text)}, and there is no such home folder") from None
+    except RuntimeError:  # ~name, but no user has this name
+        raise UserError(f"{title}: read {_quoted(text)}, but there is no such home folder") from None
 
 
-def _plain(number):
+def _plain(number: float) -> str:
     return f"{int(number)}" if float(number).is_integer() else f"{number:g}"
 
 
-def _quoted(text):
+def _quoted(text: str) -> str:
     shown = ascii(text)
     return shown if len(shown) <= 60 else f"{shown[:56]}...'"
 
@@ -126,15 +127,15 @@ def _quoted(text):
 class _Answer(click.ParamType):
     """Click's view of a question's answer on the command line."""
 
-    def __init__(self, question):
+    def __init__(self, question: Question):
         self.question = question
         self.name = "choice" if isinstance(question.kind, tuple) else question.kind.__name__
 
-    def get_metavar(self, *_, **__):
+    def get_metavar(self, *_: Any, **__: Any) -> str:
         kind = self.question.kind
         return "|".join(kind) if isinstance(kind, tuple) else kind.__name__.upper()
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
@@ -148,7 +149,7 @@ class PathType(click.ParamType):
 
     name = "path"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
@@ -157,20 +158,22 @@ class PathType(click.ParamType):
             raise click.UsageError(str(error)) from None
 
 
-def command(name, help_text, questions, run):
-    """Return a click command that collects the answers and calls run(answers: dict).
+def command(
+    name: str, help_text: str, questions: Sequence[Question], run: Callable[[dict[str, Any]], None]
+) -> click.Command:
+    """Return a click command that collects the answers and calls run(answers).
 
-    Flags are read first, and those that are never asked checked; then what is missing is asked in the
-    table's order; last, every check is made with all answers known.
+    Flags are read first, and settings that are never asked are checked. Then the missing answers are asked for, in the
+    order of `questions`. Last, every check runs again with all answers known.
     """
 
-    def callback(**given):
+    def callback(**given: Any) -> None:
         run(_complete(questions, given))
 
     return click.Command(name, params=[_option(q) for q in questions], callback=callback, help=help_text)
 
 
-def _option(question):
+def _option(question: Question) -> click.Option:
     flags = list(question.flags) or [question.flag]
     text = question.help + (f" (asked as {question.title})" if question.prompt else "")
     if question.kind is bool:
@@ -181,7 +184,7 @@ def _option(question):
     )
 
 
-def _complete(questions, given):
+def _complete(questions: Sequence[Question], given: dict[str, Any]) -> dict[str, Any]:
     answers = dict(given)
     number = 0
     for question in questions:
@@ -197,38 +200,39 @@ def _complete(questions, given):
     return answers
 
 
-def _ask(question, answers, number):
-    def accept(text):
+def _ask(question: Question, answers: dict[str, Any], number: int) -> Any:
+    def accept(text: str) -> Any:
         value = question.parse(text)
         if question.check:
             question.check(value, answers)
         return value
 
+    prompt = question.prompt or ""
     if sys.stdin is not None and sys.stdin.isatty():
-        return _ask_person(question, accept)
-    line = _next_line(question)
+        return _ask_person(prompt, accept)
+    line = _next_line(prompt)
     if line is None:
         print(flush=True)
         raise UserError(
             f"{question.title}: the answers on standard input end before line {number}, expected {question.expected}"
         )
-    print(line, flush=True)  # so that a log reads like the dialogue
+    print(line, flush=True)  # makes a log read like the dialogue
     return accept(line)
 
 
-def _ask_person(question, accept):
-    def proc(text):
+def _ask_person(prompt: str, accept: Callable[[str], Any]) -> Any:
+    def proc(text: str) -> Any:
         try:
             return accept(text)
         except UserError as error:
             raise click.UsageError(str(error)) from None
 
-    return click.prompt(question.prompt.rstrip(), prompt_suffix=" ", value_proc=proc)
+    return click.prompt(prompt.rstrip(), prompt_suffix=" ", value_proc=proc)
 
 
-def _next_line(question):
+def _next_line(prompt: str) -> str | None:
     """Show the prompt and return the next line of piped input, or None at its end."""
-    print(question.prompt, end="", flush=True)
+    print(prompt, end="", flush=True)
     if sys.stdin is None:
         return None
     line = sys.stdin.readline(_LONGEST_ANSWER)

@@ -6,6 +6,7 @@ import click
 
 from nalsm.console.questions import PathType
 from nalsm.support.random_streams import SEED_LIMIT
+from nalsm.support.tuning import TUNING
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _DATA_DIR = _CHECKOUT / "datasets" if (_CHECKOUT / "pyproject.toml").is_file() else Path("datasets")
@@ -32,6 +33,7 @@ def download_nmnist(data_dir, quiet):
     """Download N-MNIST (1.2 GB) into NMNIST in the data folder, with tonic."""
     from nalsm.datasets import DATA_SOURCES, nmnist
 
+    TUNING.before_work()
     data_dir.mkdir(parents=True, exist_ok=True)
     folder = nmnist.download(data_dir, DATA_SOURCES[nmnist.NAME].published_sizes, quiet)
     click.echo(f"N-MNIST: complete in {folder}; the first run packs it, or pack-nmnist")
@@ -52,6 +54,7 @@ def pack_nmnist(data_dir, overwrite, quiet):
     path = nmnist.find_folder(data_dir) if overwrite else nmnist.find(data_dir)
     is_packed = path.is_file()
     if not is_packed:
+        TUNING.before_work()
         path = nmnist.pack_folder(path, DATA_SOURCES[nmnist.NAME].published_sizes, overwrite, quiet)
     packed = PackedRecordings(path)
     packed.verify()
@@ -76,6 +79,7 @@ def simulate_nmnist(data_dir, count, seed, overwrite, quiet):
 
     path = data_dir / nmnist.PACKED_SIMULATED
     source = simulated_nmnist.simulated_source(data_dir, count, seed)
+    TUNING.before_work()
     simulated_nmnist.simulate(source, path, overwrite, quiet)
     click.echo(f"{source.name}, {source.n_train} + {count - source.n_train} recordings, seed {seed}: {path}")
 

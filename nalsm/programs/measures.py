@@ -10,6 +10,7 @@ from nalsm.runs.record import is_on, open_run, runner, title
 from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
+from nalsm.support.tuning import TUNING
 
 _SPLIT_NAMES = {"valid": "validation", "test": "test", "train": "training"}
 
@@ -66,6 +67,7 @@ def compute_branching_factors(root):
                     say(f"{batch.spikes} is not there: it is left out", quiet)
             todo = [batch for batch in there if not folder.read_if_good(batch.factors, lambda text: say(text, quiet))]
             done = len(there) - len(todo)
+            TUNING.before_work()
             with progress(len(there), "branching factors", "files", done, quiet) as bar:
                 for batch in todo:
                     compute(folder, network, batch)
@@ -185,6 +187,7 @@ def present_noisy(model, dataset, root):
         from nalsm.support.resources import peak_memory_bytes
 
         settings = noise_settings(model, dataset, root, answers)
+        TUNING.before_work()
         noisy = NoiseRun(settings)
         noisy.run()
         seconds = noisy.folder.seconds()["counting"]

@@ -10,6 +10,7 @@ from nalsm.console.questions import Question, command
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
 from nalsm.support.errors import UserError
+from nalsm.support.tuning import TUNING
 
 
 def report(root):
@@ -39,6 +40,7 @@ def report(root):
 
         run = data(answers["version"], answers)
         path = page(answers, run.folder.report)
+        TUNING.before_work()
         missing = write_report(run, path)
         say(f"missing: {', '.join(missing).lower()}" if missing else "complete", answers["quiet"])
         say(f"report: {path}")
@@ -52,6 +54,7 @@ def report(root):
         runs = [data(version, answers) for version in versions]
         default = chosen_folder(answers, "output_dir", root) / f"comparison_{'_'.join(map(str, versions))}.html"
         path = page(answers, default)
+        TUNING.before_work()
         write_comparison(runs, path)
         say(f"comparison: {path}")
 

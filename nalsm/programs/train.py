@@ -4,6 +4,7 @@ from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import command
 from nalsm.runs.settings import Settings, questions_for
+from nalsm.support.tuning import TUNING
 
 
 def train(model, dataset, root):
@@ -14,6 +15,7 @@ def train(model, dataset, root):
         from nalsm.runs.training import TrainingRun
         from nalsm.support.resources import peak_memory_bytes
 
+        TUNING.before_work()
         run = TrainingRun(settings)
         result = run.run()
         say(

@@ -250,6 +250,8 @@ def snapshot_samples(n_snapshots, n_train, seed):
 
 def recorded_samples(batch, batch_size):
     """Return the samples of a batch whose spikes are kept: about one batch in 10,000 samples has any."""
+    if TUNING.recorded_samples:
+        return TUNING.recorded_samples(batch, batch_size)
     every = max(10_000 // batch_size, 1)
     if batch % every != every - 1:
         return []

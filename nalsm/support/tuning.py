@@ -1,20 +1,32 @@
-"""Intervals and sizes of work that no result depends on, in one place. Tests make them small."""
+"""Intervals, sizes of work and hooks that decide no accuracy, in one place. Tests change them instead of patching."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass
 class Tuning:
-    """Nothing here changes a bit of any result.
+    """Nothing here changes a bit of any weight, count or accuracy.
 
-    seconds_between_checkpoints : of initialisation and readout training
-    recordings_in_a_part : of packing, which is resumed at the first part that is missing
-    snapshots_at_a_time : of initialisation, rasters made and run in one call
+    seconds_between_checkpoints : checkpoints of initialisation and readout training
+    seconds_between_lines : lines of progress where standard output is no terminal
+    snapshots_at_a_time : snapshots of initialisation whose rasters are drawn and run in one call
+    recordings_in_a_part : recordings of a packed part; packing is resumed at the first part that is missing
+    recorded_samples : (batch number, batch size) -> the samples of that batch whose spikes are kept, in place of
+        `nalsm.runs`' own choice
+    before_work : called when all answers of a program are good and its work begins
     """
 
     seconds_between_checkpoints: float = 20.0
+    seconds_between_lines: float = 10.0
     snapshots_at_a_time: int = 250
     recordings_in_a_part: int = 1_000
+    recorded_samples: Callable[[int, int], list[int]] | None = None
+    before_work: Callable[[], None] = _nothing
 
 
 TUNING = Tuning()

@@ -37,13 +37,12 @@ LARGE = ("--train-samples=500", "--valid-samples=250", "--test-samples=250", "--
 BLOCKS = {50: (10, 1, 2, 5), 125: (1, 4, 2), 250: (2, 1)}  # batches in a block by batch size, of 500 training samples
 POINTS = ("INITIALISATION_CHECKPOINT.wdata", "*.datasagg", "READOUT_CHECKPOINT.evaldata")  # where runs are killed
 
-# Which samples are recorded goes by batches; here by samples, so that they can be compared.
+# Records the same samples for any batch size, so that their spikes can be compared.
 RECORD = """
-import nalsm.runs.training
-nalsm.runs.training.recorded_samples = lambda batch, size: [k for k in range(size) if (batch * size + k) % 50 == 7]
+from nalsm.support.tuning import TUNING
+TUNING.recorded_samples = lambda batch, size: [k for k in range(size) if (batch * size + k) % 50 == 7]
 """
 FREQUENT = """
-import nalsm.runs.readout_training
 from nalsm.support.tuning import TUNING
 TUNING.seconds_between_checkpoints = 0
 TUNING.snapshots_at_a_time = 100

@@ -285,7 +285,7 @@ def test_stopped_program_leaves_no_processes(place, number):
     assert len(processes_of_session(child.pid)) >= 3
     if number == signal.SIGINT:
         os.killpg(child.pid, number)
-        assert_one_line_error(ended(child), 130, "stopped by SIGINT", "the same answers go on")
+        assert_one_line_error(ended(child), 130, "stopped by SIGINT", "give the same answers again")
         assert not list(folder.glob(".*.part"))
     else:
         child.kill()

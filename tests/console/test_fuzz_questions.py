@@ -110,7 +110,7 @@ def test_folders_that_can_be_none(place, flag):
         ("~nobody-here/x", "no such home"),
         ("\udcff", "UTF-8"),
         ("a\0b", "UTF-8"),
-        ("x" * 5000, "longer"),
+        ("x" * 5000, "shorter"),
     ):
         assert said in check(place, "train NALSM MNIST", [f"{flag}={folder}"], "\n".join(GOOD).encode())[1]
     assert "no such home" in check(place, "runs", ["--output-dir=~nobody-here"], b"")[1]

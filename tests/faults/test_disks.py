@@ -102,19 +102,14 @@ def test_output_on_a_full_disk(small_run):
     small_run.finish()
 
 
-def test_no_room_for_counts_in_the_readout(small_run):
+def test_no_room_for_counts_in_the_readout(launcher, tmp_path):
     """Counts that do not fit into memory go to a temporary file, which has no name."""
-    small_run.clear()
-    code = """
-import errno, os, nalsm.runs.readout_training as r
-def full(file, block):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-r._Spilled.write, r.MEMORY_SHARE = full, 0
-"""
-    done = small_run.run(code=code)
+    run = SmallRun(launcher, tmp_path, flags=["--memory-budget=1e-6"]).complete()
+    run.clear()
+    done = run.run(code="import tempfile; tempfile.TemporaryFile = lambda **_: open('/dev/full', 'r+b', 0)\n")
     assert done.returncode == 1
-    assert_one_line(done, small_run.folder, "temporary file", "No space left on device")
-    small_run.finish()
+    assert_one_line(done, run.folder, "temporary file", "No space left on device")
+    run.finish()
 
 
 def test_room_is_asked_for_what_is_still_missing(small_run):

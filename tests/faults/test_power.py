@@ -4,16 +4,11 @@ A sample of the states; all of them: tests/campaigns/power_cuts.py. The model is
 """
 
 import random
+from pathlib import Path
 
 import pytest
 from fault_tools import SmallRun
 from power_cuts import Disk, states_of
-
-# As if the disk took its time whatever it is told: no sync of files and folders.
-WITHOUT_SYNC = """
-import nalsm.storage.files, nalsm.runs.folder
-nalsm.storage.files.sync = nalsm.runs.folder.sync = lambda path: None
-"""
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +45,17 @@ def test_resuming_after_power_cuts(small_run):
         small_run.go_on_from(state, n)
 
 
+def unsynced(operations, is_left_out):
+    """The operations of a run without the syncs that a function (kind, path) chooses."""
+    return [(kind, path, *more) for kind, path, *more in operations if not is_left_out(kind, path)]
+
+
 def test_without_syncing_a_power_cut_loses_runs(small_run):
-    """The model would notice: files that seemed complete are lost, and a run cannot go on from some states."""
-    states = [*states_of(small_run.record(WITHOUT_SYNC), small_run.place)]
+    """The model would notice: files that seemed complete are lost, and a run cannot be resumed from some states."""
+    operations = unsynced(small_run.record(), lambda kind, _: kind.startswith("sync"))
     zeroed = [
         state
-        for _, state, _ in states
+        for _, state, _ in states_of(operations, small_run.place)
         if any(path.endswith("params.json") and data and not data.strip(b"\0") for path, data in state.items())
     ]
     assert zeroed
@@ -64,18 +64,14 @@ def test_without_syncing_a_power_cut_loses_runs(small_run):
 
 
 def test_without_syncing_the_folder_files_are_lost(small_run):
-    code = """
-import os, nalsm.storage.files, nalsm.runs.folder
-sync = nalsm.storage.files.sync
-nalsm.storage.files.sync = nalsm.runs.folder.sync = lambda path: None if os.path.isdir(path) else sync(path)
-"""
     disk = Disk(small_run.place)
-    for operation in small_run.record(code):
+    for operation in unsynced(small_run.record(), lambda kind, _: kind == "sync folder"):
         disk.do(*operation)
     assert disk.promised == {}  # though the run was finished
 
 
 def test_without_syncing_new_folders_a_run_is_lost(small_run):
     """The folder of the version folders may be new itself."""
-    code = "import nalsm.runs.folder\nnalsm.runs.folder.sync = lambda path: None\n"
-    assert any(broken for _, _, broken in states_of(small_run.record(code), small_run.place))
+    above = small_run.folder.parents
+    operations = unsynced(small_run.record(), lambda kind, path: kind == "sync folder" and Path(path) in above)
+    assert any(broken for _, _, broken in states_of(operations, small_run.place))

@@ -11,6 +11,21 @@ from fault_tools import MODELS, ColdLauncher, SmallRun, assert_one_line, instant
 
 from nalsm.storage.files import read_arrays
 
+# A signal comes while a line of progress is printed, long after the last checkpoint.
+STOPPED_WHEN_IT_SAYS = """
+import os, signal, sys
+from nalsm.support.tuning import TUNING
+TUNING.seconds_between_checkpoints, TUNING.seconds_between_lines = 1e9, 0
+class Stopping:
+    def write(self, text):
+        sys.__stdout__.write(text)
+        if text.startswith("{}"):
+            os.kill(os.getpid(), signal.{})
+    def __getattr__(self, name):
+        return getattr(sys.__stdout__, name)
+sys.__stdout__, sys.stdout = sys.stdout, Stopping()
+"""
+
 
 @pytest.fixture(scope="module")
 def small_run(launcher, tmp_path_factory):
@@ -76,20 +91,8 @@ def test_signals(small_run, name):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_initialisation_saves_when_stopped(small_run, name):
     """Whatever the time since the last checkpoint: all snapshots that are done are kept."""
-    seldom = "from nalsm.support.tuning import TUNING; TUNING.seconds_between_checkpoints = 1e9\n"
-    stopping = f"""
-import os, signal
-from nalsm.liquid.event_engine import EventDrivenLiquid
-initialise, calls = EventDrivenLiquid.initialise, []
-def counted(*arguments):
-    calls.append(1)
-    if len(calls) == 3:
-        os.kill(os.getpid(), signal.{name})
-    return initialise(*arguments)
-EventDrivenLiquid.initialise = counted
-"""
     small_run.clear()
-    done = small_run.run(code=seldom + stopping)
+    done = small_run.run(code=STOPPED_WHEN_IT_SAYS.format("initialisation: 8 of 12", name))
     small_run.stopped_well(done, name)
     _, attributes = read_arrays(small_run.folder / "INITIALISATION_CHECKPOINT.wdata")
     assert attributes["snapshots"] == 8  # two calls of four snapshots
@@ -99,10 +102,7 @@ EventDrivenLiquid.initialise = counted
 def test_a_full_disk_when_stopped(small_run):
     """The checkpoint of a stopped initialisation cannot be written: one line says so."""
     small_run.clear()
-    code = "import os, signal\nfrom nalsm.support.tuning import TUNING\n"
-    code += "TUNING.seconds_between_checkpoints = 1e9\n"
-    code += "from nalsm.liquid.event_engine import EventDrivenLiquid as E\n"
-    code += "E.initialise = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)\n"
+    code = STOPPED_WHEN_IT_SAYS.format("initialisation: 4 of 12", "SIGTERM")
     done = small_run.run(code=code, watch=(small_run.output, "At", "open *CHECKPOINT*", "ENOSPC"))
     assert done.returncode == 1
     assert_one_line(done, "INITIALISATION_CHECKPOINT.wdata", "No space left")

@@ -38,8 +38,8 @@ MEASURES = {"get_test_accuracy.py", "compute_branching_factor.py", "get_branchin
 NOISY_ANSWERS = ANSWERS[:5]
 # Spikes are recorded of one batch in 10,000 samples: here of every second one.
 RECORDING = """
-import nalsm.runs.training
-nalsm.runs.training.recorded_samples = lambda batch, size: [0, 3, 24] if batch % 2 else []
+from nalsm.support.tuning import TUNING
+TUNING.recorded_samples = lambda batch, size: [0, 3, 24] if batch % 2 else []
 """
 # A run that has all counts, and no readout.
 STOPPING = """

@@ -97,7 +97,7 @@ def test_stopped_by_a_signal(place, finished):
     found, _, err = stop_when(start(place), points(folder)["counting"], signal.SIGTERM)
     assert found == 143, err
     assert len(err.splitlines()) == 1, err
-    assert "SIGTERM: what was complete is kept, the same answers go on" in err
+    assert "SIGTERM: completed work is kept; to resume, give the same answers again" in err
     # The seed and all else that was drawn is in the folder: the same answers are enough.
     program, *arguments = [a for a in command(place, *SLOWER) if not a.startswith("--seed")]
     done = run([program, *arguments])

@@ -7,7 +7,7 @@ import pytest
 from campaigns.same_bits import PROGRAMS, Way, differences, digests, make
 from whole_runs import complete
 
-from nalsm.runs import training
+from nalsm.support.tuning import TUNING
 
 KNOBS = {
     "NALSM": {"astrocyte_weight": 0.015},
@@ -19,7 +19,7 @@ KNOBS = {
 
 @pytest.mark.parametrize("model", PROGRAMS)
 def test_batch_size_and_threads(place, model, monkeypatch):
-    monkeypatch.setattr(training, "recorded_samples", lambda batch, size: [k for k in range(size) if k % 5 == 2])
+    monkeypatch.setattr(TUNING, "recorded_samples", lambda batch, size: [k for k in range(size) if k % 5 == 2])
     made = {}
     for way in (Way(50, 1, 1, False), Way(10, 5, 4, False), Way(10, 2, 2, False)):
         run, _ = complete(

@@ -7,11 +7,11 @@ import pytest
 from whole_runs import complete
 
 from nalsm.network import Network
-from nalsm.runs import training
 from nalsm.runs.folder import SPLITS
 from nalsm.runs.training import recorded_samples, snapshot_samples
 from nalsm.storage.files import read_arrays
 from nalsm.support.prefetching import prefetch
+from nalsm.support.tuning import TUNING
 
 
 def all_counts(run):
@@ -51,7 +51,7 @@ def test_initialisation_changes_weights_within_bounds(place):
 
 def test_recorded_spikes_are_those_of_the_counts(place, monkeypatch):
     """.spikes files: the recorded samples' own labels, ids and spikes."""
-    monkeypatch.setattr(training, "recorded_samples", lambda batch, size: [0, 3, 24] if batch == 1 else [])
+    monkeypatch.setattr(TUNING, "recorded_samples", lambda batch, size: [0, 3, 24] if batch == 1 else [])
     run, _ = complete(place)
     assert not run.folder.spikes("test", 0).exists()
     for split in SPLITS:

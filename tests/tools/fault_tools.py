@@ -31,13 +31,12 @@ from small_runs import RUNNERS, as_bytes, changed, environment, folder_contents,
 from nalsm.storage.files import read_arrays
 
 VERSION = 7
-# The smallest run that has every kind of file: spikes too, and a checkpoint at every chance.
+# Smallest intervals: a checkpoint at every chance, and recorded spikes, so that a small run has every kind of file.
 FREQUENT = """
-import nalsm.runs.readout_training, nalsm.runs.training
 from nalsm.support.tuning import TUNING
 TUNING.seconds_between_checkpoints = 0
 TUNING.snapshots_at_a_time = 4
-nalsm.runs.training.recorded_samples = lambda batch, size: [0, 3] if batch % 2 else []
+TUNING.recorded_samples = lambda batch, size: [0, 3] if batch % 2 else []
 """
 _MODELS = {  # program, answers after the common ones
     "NALSM": ("NALSM", ("0.015",)),

@@ -18,14 +18,13 @@ from nalsm.programs.report import report
 from nalsm.programs.train import train
 from nalsm.runs import listing as runs
 from nalsm.support.errors import UserError
+from nalsm.support.tuning import TUNING
 
 WORK = "here the work would begin"
-_WORKERS = (
-    "nalsm.runs.training.TrainingRun", "nalsm.runs.noisy_test_set.NoiseRun", "nalsm.network.Network.generate",
-    "nalsm.report.write_report", "nalsm.report.write_comparison", "nalsm.evaluation.branching_files.compute",
-    "nalsm.datasets.nmnist.download", "nalsm.datasets.nmnist.pack_folder",
-    "nalsm.datasets.simulated_nmnist.simulate",
-)  # fmt: skip
+
+
+def _stop() -> None:
+    raise UserError(WORK)
 
 
 def _programs(root):
@@ -86,8 +85,7 @@ def ask(place, name, arguments, answers):
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     before = os.getcwd()
     with ExitStack() as stack:
-        for worker in _WORKERS:
-            stack.enter_context(mock.patch(worker, side_effect=UserError(WORK)))
+        stack.enter_context(mock.patch.object(TUNING, "before_work", _stop))
         stack.enter_context(mock.patch.object(sys, "argv", ["program", *arguments]))
         stack.enter_context(mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(answers), "utf-8")))
         stdout = stack.enter_context(mock.patch.object(sys, "stdout", io.TextIOWrapper(out, "utf-8")))
