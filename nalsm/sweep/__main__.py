@@ -13,7 +13,7 @@ from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import MachineError, NalsmError, UserError
 from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
-from nalsm.sweep.steps import Places, steps_of
+from nalsm.sweep.steps import Places, require_data, steps_of
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -96,13 +96,11 @@ def _chosen(cells, only):
 
 
 def _has_data(sweep, places):
-    from nalsm.datasets import DATA_SOURCES
-
     for dataset in dict.fromkeys(cell.dataset for cell in sweep.cells):
         try:
-            DATA_SOURCES[dataset].find(places.data_dir)
+            require_data(dataset, places.data_dir)
         except UserError as error:
-            say(f"{sweep.path} is left out: {error}")
+            say(f"{sweep.path} is skipped: {error}")
             return False
     return True
 

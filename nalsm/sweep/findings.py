@@ -1,57 +1,75 @@
-"""The results of a sweep's cells: records of the store, gathered over networks."""
+"""The results of a sweep's cells: records of the store, gathered over networks and compared with the paper's runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
 from nalsm.datasets import NETWORK_INPUTS
 from nalsm.evaluation.paper import (
     Published,
-    closest_figure,
+    PublishedKernelQuality,
     is_reduced,
     published_accuracy,
     published_branching,
     published_kernel_quality,
 )
+from nalsm.models import MODELS
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one setting on several networks; `planned`: how many networks the sweeps have for it."""
+    """The runs of one setting on several networks.
+
+    cell : the first cell of the setting; planned : number of networks that the sweeps have for it
+    chosen : name of the knob of which each network has its best value; empty if all runs have the cell's knobs
+    tried : values of that knob, of which each network had two or more
+    """
 
     cell: Cell
     runs: tuple[StoredRun, ...]
     planned: int
+    chosen: str = ""
+    tried: tuple[float, ...] = ()
 
     @property
     def dataset(self) -> str:
-        """The data set as the runs recorded it: simulated recordings have a name of their own."""
-        return self.runs[0].dataset
+        return self.cell.dataset
+
+    @property
+    def model(self) -> str:
+        return self.cell.model
 
     @property
     def is_reduced(self) -> bool:
         return is_reduced({"model": self.cell.model, **self.runs[0].sizes})
 
     @property
-    def _key(self):
-        return self.cell.model, self.dataset, self.cell.network.n_liquid
+    def knobs(self) -> str:
+        """The knobs in words; "-" for a model without."""
+        model = MODELS[self.model]
+        if not self.chosen:
+            return ", ".join(model.describe_knobs(self.cell.knobs)) or "-"
+        heading = next(knob.heading for knob in model.knobs if knob.name == self.chosen)
+        return f"{heading}: best of {', '.join(f'{value:g}' for value in self.tried)} for each network"
 
     @property
     def published(self) -> Published | None:
-        """The published accuracy to compare with."""
-        return None if self.is_reduced else closest_figure(published_accuracy, *self._key, self.cell.knobs)
+        """The published accuracies to compare with."""
+        return self._published(published_accuracy)
 
     @property
     def published_branching(self) -> Published | None:
-        return None if self.is_reduced else closest_figure(published_branching, *self._key, self.cell.knobs)
+        return self._published(published_branching)
 
     @property
-    def published_ranks(self) -> tuple[Published | None, Published | None]:
-        """The published SP and AP; each may be None."""
-        published = None if self.is_reduced else published_kernel_quality(*self._key)
-        return (published.sp, published.ap) if published else (None, None)
+    def published_ranks(self) -> PublishedKernelQuality | None:
+        return self._published(lambda *cell: published_kernel_quality(*cell[:3]))
+
+    def _published(self, function):
+        knobs = None if self.chosen else self.cell.knobs
+        return None if self.is_reduced else function(self.model, self.dataset, self.cell.network.n_liquid, knobs)
 
     @property
     def accuracies(self) -> list[float]:
@@ -69,20 +87,16 @@ class Group:
         return [values["SP"] for values in known], [values["AP"] for values in known]
 
 
-def runs_of(cell: Cell, store: Iterable[StoredRun]) -> list[StoredRun]:
-    """Return the stored runs of a cell: one for each name that its data set was recorded under, the newest of each."""
-    of_name = {}
-    for run in sorted(store, key=lambda run: run.started):
-        if _is_of(cell, run):
-            of_name[run.dataset] = run
-    return list(of_name.values())
+def run_of(cell: Cell, store: Iterable[StoredRun]) -> StoredRun | None:
+    """Return the stored run of a cell, the newest if there are several (of several engines), or None."""
+    return max((run for run in store if _is_of(cell, run)), key=lambda run: run.started, default=None)
 
 
 def _is_of(cell, run):
     network, settings = cell.network, cell.settings
     return (
         run.model == cell.model
-        and run.dataset.removeprefix("simulated ") == cell.dataset
+        and run.dataset == cell.dataset
         and run.knobs == cell.knobs
         and run.seed == settings["seed"]
         and (tuple(run.network["dims"]), run.network["seed"]) == (network.dims, network.seed)
@@ -92,19 +106,82 @@ def _is_of(cell, run):
     )
 
 
-def groups_of(cells: Iterable[Cell], found: dict[int, list[StoredRun]]) -> list[Group]:
-    """Return the Groups of cells that have results, in the cells' order; found : stored runs by a cell's version."""
-    cells_of, runs_of_group = {}, {}
+def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list[Group]:
+    """Return the Groups of cells that have results, in the cells' order; found : stored run by a cell's version."""
+    of_setting = {}
     for cell in cells:
         setting = cell.model, cell.dataset, tuple(cell.knobs.values()), cell.network.dims
-        cells_of.setdefault(setting, []).append(cell)
-        for run in found[cell.version]:
-            runs_of_group.setdefault((setting, run.dataset), []).append(run)
+        of_setting.setdefault(setting, []).append(cell)
+    groups = [
+        Group(cells[0], tuple(run for cell in cells if (run := found[cell.version])), len(cells))
+        for cells in of_setting.values()
+    ]
+    return [group for group in groups if group.runs]
+
+
+def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
+    """Return the groups that differ in one knob only, sorted by it: (name of the knob, groups of one curve)."""
+    alike = {}
+    for group in groups:
+        for knob in group.cell.knobs:
+            others = tuple(value for name, value in group.cell.knobs.items() if name != knob)
+            key = group.model, group.dataset, group.cell.network.dims, group.is_reduced, knob, others
+            alike.setdefault(key, []).append(group)
     return [
-        Group(cells_of[setting][0], tuple(runs), len(cells_of[setting])) for (setting, _), runs in runs_of_group.items()
+        (key[4], sorted(members, key=lambda group, knob=key[4]: group.cell.knobs[knob]))
+        for key, members in alike.items()
+        if len(members) > 1
     ]
 
 
-def mean_and_deviation(values: list[float]) -> tuple[float, float | None] | None:
+def best_of_each_network(knob: str, members: Sequence[Group]) -> Group | None:
+    """Return the Group of each network's best run among groups that differ in a knob, chosen by validation accuracy.
+
+    Networks with a single value of the knob are left out; None if there are no others.
+    """
+    of_network = {}
+    for run in (run for group in members for run in group.runs):
+        of_network.setdefault(run.network["sha256"], []).append(run)
+    best = [max(runs, key=lambda run: run.valid) for runs in of_network.values() if len(runs) > 1]
+    if not best:
+        return None
+    planned = max(group.planned for group in members)
+    return Group(members[0].cell, tuple(best), planned, knob, tuple(group.cell.knobs[knob] for group in members))
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None] | None:
     """Return the mean and the standard deviation (n - 1; None for a single value); None for no values."""
     return None if not values else (mean(values), stdev(values) if len(values) > 1 else None)
+
+
+# ---- comparing with the paper ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Own mean minus published mean; 95 % interval and p-value of Welch's test, None with fewer than two runs."""
+
+    difference: float
+    interval: tuple[float, float] | None
+    p: float | None
+
+
+def compared(own: Sequence[float], published: Sequence[float]) -> Comparison:
+    """Compare own and published values of a cell."""
+    from scipy.stats import ttest_ind
+
+    difference = mean(own) - mean(published)
+    if min(len(own), len(published)) < 2 or len({*own}) == len({*published}) == 1:
+        return Comparison(difference, None, None)
+    test = ttest_ind(own, published, equal_var=False)
+    interval = test.confidence_interval(0.95)
+    return Comparison(difference, (float(interval.low), float(interval.high)), float(test.pvalue))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number with Holm's step-down method (Scand. J. Statist. 6, 65, 1979)."""
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted

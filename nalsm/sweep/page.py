@@ -1,5 +1,6 @@
-"""The page of results: tables against the published figures, curves, what is missing. Markdown and PNG."""
+"""The page of results: tables against the published runs, curves, what is missing. Markdown and PNG."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -7,32 +8,41 @@ from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
 from nalsm.storage.files import replacing, write_text
 from nalsm.sweep import pictures
-from nalsm.sweep.findings import groups_of, mean_and_deviation, runs_of
-from nalsm.sweep.plan import knob_texts
-from nalsm.sweep.store import store_path
+from nalsm.sweep.findings import (
+    best_of_each_network,
+    compared,
+    families,
+    groups_of,
+    holm,
+    mean_and_deviation,
+    run_of,
+)
+from nalsm.sweep.plan import Cell, Sweep
+from nalsm.sweep.store import StoredRun, store_path
 
+CHOSEN_KNOBS = ("LSM", "LSM+AP-STDP")  # models whose knob the paper chose for each network
 _STAGES = ("initialisation", "counting", "readout")
 
 
-def write_page(sweeps, store, path, left_out=()):
-    """Write the page of what the sweeps have found so far, its pictures beside it; return the cells still missing.
+def write_page(sweeps: list[Sweep], store: list[StoredRun], path: Path, left_out: Sequence[Sweep] = ()) -> list[Cell]:
+    """Write the page of all results so far and its pictures beside it; return the cells that have no result.
 
-    store : StoredRuns; left_out : Sweeps whose data are not available, the page says so
+    left_out : sweeps whose data are not available, which the page says
     """
     path = Path(path)
-    cells = [cell for sweep in sweeps for cell in sweep.cells]
-    found = {cell.version: runs_of(cell, store) for cell in cells}
+    cells = [cell for sweep in (*sweeps, *left_out) for cell in sweep.cells]
+    found = {cell.version: run_of(cell, store) for cell in cells}
     groups = groups_of(cells, found)
-    missing = [cell for cell in cells if not found[cell.version]]
+    missing = [cell for sweep in sweeps for cell in sweep.cells if not found[cell.version]]
     sections = [
-        _head(sweeps, cells, missing, path), _accuracies(groups), _measures(groups), *_curves(groups, path),
-        *_sizes(groups, path), _runs(store), _machines(store), _missing(missing, left_out),
+        _head(sweeps, len(cells), sum(map(bool, found.values())), path), _accuracies(groups), _measures(groups),
+        *_curves(groups, path), *_sizes(groups, path), _runs(store), _machines(store), _missing(missing, left_out),
     ]  # fmt: skip
     write_text(path, "\n".join(line for section in sections if section for line in [*section, ""]).rstrip() + "\n")
     return missing
 
 
-def _head(sweeps, cells, missing, path):
+def _head(sweeps, n_cells, n_done, path):
     lines = ["# Results", ""]
     for sweep in sweeps:
         lines += [f"**{sweep.title}** (`{sweep.path.name}`). {sweep.text}".strip(), ""]
@@ -40,10 +50,9 @@ def _head(sweeps, cells, missing, path):
     return [
         *lines,
         f"Written by `python -m nalsm.sweep` from the records in [{store}]({store}), one for each run; no "
-        "figure is typed in by hand. "
-        "Accuracy in percent, on the test set at the cycle with the best validation accuracy. *Published*: "
-        f"{SOURCE}, mean and standard deviation over networks. {len(cells) - len(missing)} of {len(cells)} cells "
-        "are finished; the last section names the others.",
+        "figure is typed in by hand. Accuracy in percent, on the test set at the cycle with the best validation "
+        f"accuracy. *Published*: {SOURCE}, run by run from the authors' data sheet. {n_done} of {n_cells} runs are "
+        "finished; the last section names the others.",
     ]
 
 
@@ -52,7 +61,7 @@ def _table(headings, rows):
 
 
 def _section(title, headings, rows, *more):
-    """Return the lines of a section with a table and what follows it; none where the table would be empty."""
+    """Return the lines of a section with a table and the texts below it; no lines if the table is empty."""
     below = [line for text in more for line in ("", text)]
     return [f"## {title}", "", *_table(headings, rows), *below] if rows else []
 
@@ -63,8 +72,8 @@ def _line(cells):
 
 def _setting(group):
     """The cells that name a group in every table: data, model, knobs, neurons."""
-    cell, dataset = group.cell, f"{group.dataset}{' (reduced)' if group.is_reduced else ''}"
-    return dataset, cell.model, ", ".join(knob_texts(cell.model, cell.knobs)) or "-", cell.network.n_liquid
+    dataset = f"{group.dataset}{' (reduced)' if group.is_reduced else ''}"
+    return dataset, group.model, group.knobs, group.cell.network.n_liquid
 
 
 _SETTING = ("data", "model", "knobs", "neurons")
@@ -82,33 +91,63 @@ def _statistics(values, digits=2):
 
 
 def _accuracies(groups):
+    chosen = [best_of_each_network(*family) for family in families(groups) if family[1][0].model in CHOSEN_KNOBS]
+    groups = [*groups, *filter(None, chosen)]
+    comparisons = [compared(group.accuracies, group.published.values) if group.published else None for group in groups]
+    tested = [comparison for comparison in comparisons if comparison and comparison.p is not None]
+    adjusted = dict(zip(map(id, tested), holm([comparison.p for comparison in tested]), strict=True))
     rows = []
-    for group in (group for group in groups if group.cell.table == "accuracy"):
-        published = group.published
-        apart = f"{(mean(group.accuracies) - published.mean) / published.deviation:+.1f}" if published else "-"
-        each = ", ".join(f"{value:.2f}" for value in group.accuracies)
-        rows.append((*_setting(group), _networks(group), *_statistics(group.accuracies), each, published or "-", apart))
-    headings = (*_SETTING, "networks", "mean", "s.d.", "each network", "published", "difference in published s.d.")
+    for group, comparison in sorted(zip(groups, comparisons, strict=True), key=lambda pair: _rank(pair[0])):
+        apart = ("-", "-", "-", "-", "-")
+        if comparison:
+            published = group.published
+            spread = f" ({comparison.difference / published.deviation:+.1f} s.d.)" if published.networks > 1 else ""
+            interval = comparison.interval and "{:+.2f} to {:+.2f}".format(*comparison.interval)
+            p = f"{adjusted[id(comparison)]:.2g}" if comparison.p is not None else "-"
+            apart = (
+                published, published.networks, f"{comparison.difference:+.2f}{spread}", interval or "-", p,
+            )  # fmt: skip
+        rows.append((*_setting(group), _networks(group), *_statistics(group.accuracies), *apart))
+    headings = (
+        *_SETTING, "networks", "mean", "s.d.", "published", "networks", "difference", "95 % interval", "p (Holm)",
+    )  # fmt: skip
+    n_apart = sum(p < 0.05 for p in adjusted.values())
     return _section(
         "Accuracy", headings, rows,
-        "s.d.: over networks, with n - 1. The difference is that of the means, divided by the published standard "
-        "deviation, which is one over networks too. (reduced): fewer samples, snapshots or cycles than the published "
-        "runs had.",
+        "s.d.: standard deviation over networks, with n - 1. Difference: own mean minus published mean, in percentage "
+        "points and in published standard deviations, with the 95 % interval of Welch's test. p: of the same test, "
+        f"adjusted with Holm's method for the {len(tested)} rows that have one; {n_apart} of them are below 0.05. "
+        "(reduced): fewer samples, snapshots or cycles than the published runs.",
+        "Rows with the best knob of each network: it is chosen by validation accuracy among the values that were run. "
+        "The paper chose LSM's and LSM+AP-STDP's figures in the same way, so these rows are the ones to compare with "
+        "its table. For LSM+AP-STDP with a fixed range, published runs exist only for the networks for which this "
+        "range was best. Published LSM+STDP runs let only the first sample of a batch learn; here every sample "
+        "learns.",
+    )  # fmt: skip
+
+
+def _rank(group):
+    """Order of rows: by data set and size, then model as in MODELS, then the knobs."""
+    names = [*MODELS]
+    return (
+        group.dataset, group.cell.network.n_liquid, group.is_reduced, names.index(group.model),
+        group.chosen, tuple(group.cell.knobs.values()),
     )  # fmt: skip
 
 
 def _measures(groups):
     rows = []
-    for group in (group for group in groups if group.cell.table == "accuracy"):
+    for group in sorted(groups, key=_rank):
         sp, ap = group.ranks
         if not group.branching and not sp:
             continue
-        published_sp, published_ap = group.published_ranks
+        ranks = group.published_ranks if sp else None
+        published = (ranks.sp, ranks.ap) if ranks else ("-", "-")
         rows.append(
             (
                 *_setting(group), len(group.branching), *_statistics(group.branching, 3),
-                group.published_branching or "-", len(sp), *_statistics(sp), published_sp or "-", *_statistics(ap),
-                published_ap or "-",
+                group.published_branching or "-", len(sp), *_statistics(sp), published[0], *_statistics(ap),
+                published[1],
             )
         )  # fmt: skip
     headings = (
@@ -117,8 +156,8 @@ def _measures(groups):
     )  # fmt: skip
     return _section(
         "Branching factor and kernel quality", headings, rows,
-        "Branching factor: mean over the recorded samples of a run, then over networks; below 1 activity dies out, "
-        "above 1 it grows. SP and AP: mean rank over 1,000 draws of 1,000 samples each, of the test counts and of the "
+        "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
+        "grows above 1. SP and AP: mean rank over 1,000 draws of 1,000 samples each, of the test counts and of the "
         "noisy test counts. Formulas and programs: [evaluating.md](evaluating.md).",
     )  # fmt: skip
 
@@ -126,40 +165,38 @@ def _measures(groups):
 # ---- curves --------------------------------------------------------------------------------------
 
 
-def _families(groups, table):
-    """Yield the groups that make one curve: those of a model, data set (and size) that has cells of `table`."""
-    families = {}
-    for group in groups:
-        size = group.cell.network.n_liquid if table == "curve" else None
-        families.setdefault((group.dataset, group.cell.model, size), []).append(group)
-    for (dataset, model, _), members in families.items():
-        if len(members) > 1 and any(group.cell.table == table for group in members):
-            yield f"{model} on {dataset}", [group for group in members if group.cell.table in (table, "accuracy")]
-
-
 def _curves(groups, path):
-    for title, family in _families(groups, "curve"):
-        knob = MODELS[family[0].cell.model].knobs[0]
-        members = sorted(family, key=lambda group: group.cell.knobs[knob.name])
-        values = [group.cell.knobs[knob.name] for group in members]
+    for name, members in families(groups):
+        knob = next(knob for knob in MODELS[members[0].model].knobs if knob.name == name)
+        title = f"{members[0].model} on {members[0].dataset}"
+        values = [group.cell.knobs[name] for group in members]
         rows = [
-            (f"{value:g}", _networks(group), *_statistics(group.accuracies), *_statistics(group.branching, 3))
+            (f"{value:g}", _networks(group), *_statistics(group.accuracies), group.published or "-",
+             *_statistics(group.branching, 3), group.published_branching or "-")
             for value, group in zip(values, members, strict=True)
-        ]
-        picture = _save(pictures.knob_curve(knob.prompt, values, members), path, f"{title} {knob.prompt}")
-        headings = (knob.prompt, "networks", "accuracy", "s.d.", "branching factor", "s.d.")
+        ]  # fmt: skip
+        picture = _save(pictures.knob_curve(knob.heading, values, members), path, f"{title} {knob.title}")
+        headings = (
+            knob.heading, "networks", "accuracy", "s.d.", "published", "branching factor", "s.d.", "published",
+        )  # fmt: skip
         yield _section(
-            f"{title}: {knob.prompt}", headings, rows,
-            f"![Accuracy and branching factor of {title} over {knob.prompt}]({picture})",
+            f"{title}: {knob.title}", headings, rows,
+            f"![Accuracy and branching factor of {title} for each {knob.title}]({picture})",
         )  # fmt: skip
 
 
 def _sizes(groups, path):
-    for title, family in _families(groups, "size"):
-        members = sorted(family, key=lambda group: group.cell.network.n_liquid)
+    of_model = {}
+    for group in groups:
+        of_model.setdefault((group.model, group.dataset), {}).setdefault(group.cell.network.n_liquid, []).append(group)
+    for (model, dataset), of_size in of_model.items():
+        members = [_most_runs(of_size[size]) for size in sorted(of_size)]
+        if len(members) == 1:
+            continue
+        title = f"{model} on {dataset}"
         rows = [
             (
-                group.cell.network.n_liquid, " x ".join(map(str, group.cell.network.dims)), _setting(group)[2],
+                group.cell.network.n_liquid, " x ".join(map(str, group.cell.network.dims)), group.knobs,
                 group.cell.settings["batch_size"], _networks(group), *_statistics(group.accuracies),
                 group.published or "-", *_seconds(group.runs), _memory(group.runs),
             )
@@ -171,9 +208,14 @@ def _sizes(groups, path):
         picture = _save(pictures.size_curve(members), path, f"{title} sizes")
         yield _section(
             f"{title}: size of the liquid", headings, rows,
-            f"![Accuracy and seconds of {title} over the number of neurons]({picture})",
+            f"![Accuracy and seconds of {title} for each number of neurons]({picture})",
             "Seconds of each stage and peak memory: means over the networks, also of runs that shared the machine.",
         )  # fmt: skip
+
+
+def _most_runs(groups):
+    """Return the group of the setting with most networks: the one that the paper's table has, where it has one."""
+    return max(groups, key=lambda group: (group.planned, len(group.cell.measures), len(group.runs)))
 
 
 def _save(figure, path, name):
@@ -236,8 +278,8 @@ def _missing(missing, left_out):
         return []
     by_setting = {}
     for cell in missing:
-        title = f"{cell.setting}, {cell.network.n_liquid} neurons"
+        title = f"{cell.setting}, {cell.network.n_liquid:,} neurons"
         by_setting.setdefault(title, []).append(f"{cell.network.number} (version {cell.version})")
     lines = [f"- {title}: network {', '.join(which)}" for title, which in by_setting.items()]
-    lines += [f"- {sweep.title} (`{sweep.path.name}`): its recordings are not there" for sweep in left_out]
+    lines += [f"- {sweep.title} (`{sweep.path.name}`): its recordings are not available" for sweep in left_out]
     return ["## Not finished", "", *lines]

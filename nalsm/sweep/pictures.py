@@ -17,11 +17,14 @@ def knob_curve(name, values, groups):
     """Accuracy and branching factor over the values of a knob (on a logarithmic axis), one above the other."""
     figure = new_figure(6.4)
     upper, lower = figure.subplots(2, sharex=True)
-    _points(upper, values, [group.accuracies for group in groups], BLUE)
+    _points(upper, values, [group.accuracies for group in groups], BLUE, "these runs")
+    _published(upper, values, [group.published for group in groups])
     tidy(upper, ylabel="test accuracy, %")
+    legend(upper)
     known = [(value, group.branching) for value, group in zip(values, groups, strict=True) if group.branching]
     if known:
-        _points(lower, *zip(*known, strict=True), ORANGE)
+        _points(lower, *zip(*known, strict=True), ORANGE, "these runs")
+    _published(lower, values, [group.published_branching for group in groups])
     lower.axhline(1, color=GREY, lw=1, ls=":", label="edge of chaos: 1")
     tidy(lower, xlabel=name, ylabel="branching factor")
     legend(lower)
@@ -37,10 +40,8 @@ def size_curve(groups):
     upper, lower = figure.subplots(2, sharex=True)
     sizes = [group.cell.network.n_liquid for group in groups]
     _points(upper, sizes, [group.accuracies for group in groups], BLUE, "these runs")
-    published = [(size, group.published.mean) for size, group in zip(sizes, groups, strict=True) if group.published]
-    if published:
-        upper.plot(*zip(*published, strict=True), "D", color=GREY, mfc="none", ms=9, label="published mean")
-        legend(upper, loc="lower right")
+    _published(upper, sizes, [group.published for group in groups])
+    legend(upper, loc="lower right")
     tidy(upper, ylabel="test accuracy, %")
     seconds = [mean(sum(run.seconds.values()) for run in group.runs) for group in groups]
     lower.loglog(sizes, seconds, "o-", color=ORANGE)
@@ -55,6 +56,13 @@ def _points(axes, values, results, colour, label=None):
     means, deviations = [middle for middle, _ in statistics], [deviation or 0 for _, deviation in statistics]
     axes.errorbar(values, means, deviations, fmt="o-", color=colour, ms=6, lw=1.6, capsize=3, label=label)
     axes.grid(axis="y", color="0.9")
+
+
+def _published(axes, values, figures):
+    """Mark the published means."""
+    known = [(value, figure.mean) for value, figure in zip(values, figures, strict=True) if figure]
+    if known:
+        axes.plot(*zip(*known, strict=True), "D", color=GREY, mfc="none", ms=9, label="published mean")
 
 
 def _ticks(axes, values):

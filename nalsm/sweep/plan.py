@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import DATA_SOURCES
+from nalsm.datasets import DATA_SOURCES, simulated_name, source_of
 from nalsm.models import MODELS
 from nalsm.runs.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
 from nalsm.support.errors import UserError
@@ -25,9 +25,9 @@ else:
     import tomli as tomllib
 
 MEASURES = ("branching_factor", "kernel_quality")
-TABLES = ("accuracy", "curve", "size")  # of the page, where a cell's results go
+_SIMULATED = ("N-MNIST",)  # data sets of which simulated recordings can be asked for
 _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
-_ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures", "table"}
+_ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures"}
 _FILE_KEYS = {"title", "text", "only_with_data", "settings", "networks", "runs"}
 _NETWORK_KEYS = {"dims", "first", "count"}
 _NOT_IN_FILES = {"version", "network_number", "overwrite", "quiet", *DEFAULT_FOLDERS}  # the sweep answers these
@@ -64,16 +64,23 @@ class Cell:
     given: dict
     settings: dict
     measures: tuple[str, ...]
-    table: str
 
     @property
     def title(self):
         return f"version {self.version}, {self.setting}, network {self.network.number}"
 
     @property
-    def setting(self):
-        """What the cells of an entry have in common, but for their networks."""
-        return ", ".join([f"{self.model} on {self.dataset}", *knob_texts(self.model, self.knobs)])
+    def setting(self) -> str:
+        """What the cells of an entry have in common, except their networks."""
+        knobs = MODELS[self.model].describe_knobs(self.knobs)
+        return ", ".join([f"{self.model} on {self.dataset}", *knobs])
+
+    @property
+    def run(self) -> tuple:
+        """What decides the run: equal for two cells that would compute the same."""
+        unimportant = (*_NOT_IN_FILES, "gpu", "threads", "cluster", "memory_budget", "batches_per_block")
+        settings = {name: value for name, value in self.settings.items() if name not in unimportant}
+        return self.model, self.dataset, self.network.dims, self.network.seed, tuple(sorted(settings.items()))
 
 
 @dataclass(frozen=True)
@@ -85,11 +92,6 @@ class Sweep:
     text: str
     only_with_data: bool
     cells: tuple[Cell, ...]
-
-
-def knob_texts(model, knobs):
-    """Return the knobs of a model by their published names, as in ['ASTRO_W_SCALING 0.015']."""
-    return [f"{knob.prompt} {knobs[knob.name]:g}" for knob in MODELS[model].knobs]
 
 
 def read_sweep(path, networks=None):
@@ -119,8 +121,8 @@ def read_sweep(path, networks=None):
 
 
 def require_no_conflicts(sweeps):
-    """Raise UserError where two cells want one version folder, or one number for two networks."""
-    versions, numbers = {}, {}
+    """Raise UserError if two cells have the same version, are the same run, or give one number to two networks."""
+    versions, numbers, runs = {}, {}, {}
     for path, cell in ((sweep.path, cell) for sweep in sweeps for cell in sweep.cells):
         network = cell.network
         if cell.version in versions:
@@ -129,6 +131,9 @@ def require_no_conflicts(sweeps):
                 f"{path}: version {cell.version} is wanted twice, for {cell.title} and for {other.title}; "
                 "choose another first_version"
             )
+        first = runs.setdefault(cell.run, cell)
+        if first is not cell:
+            raise UserError(f"{path}: {cell.title} is the same run as version {first.version}; leave one of them out")
         if numbers.setdefault(network.number, network) != network:
             raise UserError(
                 f"{path}: network {network.number} is wanted twice, as {_described(network)} and as "
@@ -172,13 +177,11 @@ class _Entry:
         self.where = where
         self.contents = contents
         self.model = self._one_of("model", MODELS)
-        self.dataset = self._one_of("dataset", DATA_SOURCES)
-        self.table = self._one_of("table", TABLES, default="accuracy")
+        self.dataset = self._one_of("dataset", [*DATA_SOURCES, *map(simulated_name, _SIMULATED)])
+        self.source = source_of(self.dataset)
         self.first_version = self._whole("first_version", contents.get("first_version"), 0, HIGHEST_NUMBER)
-        self.questions = questions_for(self.model, self.dataset, root=".")
+        self.questions = questions_for(self.model, self.source.name, root=".")
         self.measures = self._measures()
-        if self.table == "curve" and len(MODELS[self.model].knobs) != 1:
-            raise UserError(f"{where}: table is 'curve', for which the model needs one knob; {self.model} has not")
 
     def cells(self):
         """Return the cells of each network: a list for each, one cell for each value of the knobs."""
@@ -199,7 +202,7 @@ class _Entry:
                 self._blamed(question.check, settings[question.name], settings)
         knobs = {knob.name: given.pop(knob.name) for knob in MODELS[self.model].knobs}
         version = self._whole("first_version", self.first_version + offset, 0, HIGHEST_NUMBER)
-        return Cell(self.model, self.dataset, knobs, network, version, given, settings, self.measures, self.table)
+        return Cell(self.model, self.dataset, knobs, network, version, given, settings, self.measures)
 
     def _given(self):
         """Return the settings of the entry by name, parsed; knobs as they are given, numbers or lists."""
@@ -234,7 +237,7 @@ class _Entry:
         dims = tuple(self._whole("dims", size, 1, 10**6) for size in dims)
         first = self._whole("first", wanted.get("first"), 0, HIGHEST_NUMBER - _MOST_NETWORKS)
         count = self._whole("count", wanted.get("count"), 1, _MOST_NETWORKS)
-        kind = DATA_SOURCES[self.dataset].network_kind
+        kind = self.source.network_kind
         return [PlannedNetwork(first + k, kind, dims, seed=k + 1) for k in range(count)]
 
     def _measures(self):
@@ -246,8 +249,8 @@ class _Entry:
             raise UserError(f"{self.where}: kernel_quality needs a noisy test set, there is none of {self.dataset}")
         return tuple(measures)
 
-    def _one_of(self, key, known, default=None):
-        value = self.contents.get(key, default)
+    def _one_of(self, key, known):
+        value = self.contents.get(key)
         if not isinstance(value, str) or value not in known:
             raise UserError(f"{self.where}: {key} is {value!r}, expected one of {', '.join(known)}")
         return value

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import NETWORK_INPUTS, program_name
+from nalsm.datasets import NETWORK_INPUTS, is_simulated, program_name, source_of
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.record import is_on
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
 
 _KERNEL_QUALITY = {"draws": 1000, "per_class": 100, "seed": 0}  # parameters of the published measure
@@ -114,6 +113,14 @@ def _settings_flags(cell):
     return [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
 
 
+def require_data(dataset, data_dir):
+    """Raise UserError unless the folder of data sets has this one; simulated recordings count under their own name."""
+    path = source_of(dataset).find(data_dir)
+    simulated = "simulated" in path.name
+    if simulated != is_simulated(dataset):
+        raise UserError(f"{dataset}: {path} has {'simulated' if simulated else 'real'} recordings")
+
+
 # ---- what is there -------------------------------------------------------------------------------
 
 
@@ -153,10 +160,10 @@ def is_trained(cell, places):
 def _is_of(cell, identity, folder):
     wanted = {name: value for name, value in cell.settings.items() if name in identity}
     wanted |= {f"knob_{name}": value for name, value in cell.knobs.items()}
-    wanted |= {"model": cell.model, "network_number": cell.network.number}
+    wanted |= {"model": cell.model, "dataset": cell.dataset, "network_number": cell.network.number}
     if cell.settings["engine"] == "auto":
         wanted.pop("engine", None)
-    return is_on(folder, cell.dataset) and all(identity.get(name) == value for name, value in wanted.items())
+    return all(identity.get(name) == value for name, value in wanted.items())
 
 
 def measures_of(folder):
