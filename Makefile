@@ -8,9 +8,9 @@
 # make lock         write requirements/locked.txt from what .venv holds
 # make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
 # make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and the N-MNIST cells if the data
-#                   set is there: runs, measures, docs/results.md (hours; stop and restart it as you like; NETWORKS=10
-#                   for all networks)
-# make sizes        NALSM on MNIST with 2000, 4000 and 8000 neurons, into the same page
+#                   set is there: runs, measures, docs/results.md (hours; stop and restart it as you like; NETWORKS=3
+#                   for three networks of each cell)
+# make sizes        NALSM with 500 to 27,000 neurons, into the same page
 # make bench        print the table of speeds (takes about five minutes; run nothing else meanwhile)
 
 PYTHON ?= python3
@@ -23,9 +23,9 @@ RESULT := train_data/ver_1/FILE_L_VAL_ACC_L.files
 WORKERS ?= 2
 CORE := tests/test_rules.py tests/test_network.py tests/test_encoding.py tests/liquid tests/readout
 
-NETWORKS ?= 3
-PAPER := sweeps/paper_mnist.toml sweeps/paper_fashion_mnist.toml sweeps/paper_nmnist.toml
-SIZES := sweeps/sizes_mnist.toml
+NETWORKS ?= 10
+PAPER := sweeps/paper_mnist.toml sweeps/paper_curves.toml sweeps/paper_nmnist.toml sweeps/simulated_nmnist.toml
+SIZES := sweeps/sizes.toml
 
 # Run sweeps, then write the page of all results so far, even if a cell failed.
 define sweep

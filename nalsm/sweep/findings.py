@@ -157,9 +157,12 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None] | 
 # ---- comparing with the paper ------------------------------------------------------------------------
 
 
+_FEWEST = 3  # runs on each side for a test; two may be equal by chance, which leaves no spread to test with
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Own mean minus published mean; 95 % interval and p-value of Welch's test, None with fewer than two runs."""
+    """Own mean minus published mean; 95 % interval and p-value of Welch's test, None with too few runs for it."""
 
     difference: float
     interval: tuple[float, float] | None
@@ -171,7 +174,7 @@ def compared(own: Sequence[float], published: Sequence[float]) -> Comparison:
     from scipy.stats import ttest_ind
 
     difference = mean(own) - mean(published)
-    if min(len(own), len(published)) < 2 or len({*own}) == len({*published}) == 1:
+    if min(len(own), len(published)) < _FEWEST or 1 in (len({*own}), len({*published})):
         return Comparison(difference, None, None)
     test = ttest_ind(own, published, equal_var=False)
     interval = test.confidence_interval(0.95)

@@ -116,13 +116,13 @@ def _accuracies(groups):
         "Accuracy", headings, rows,
         "s.d.: standard deviation over networks, with n - 1. Difference: own mean minus published mean, in percentage "
         "points and in published standard deviations, with the 95 % interval of Welch's test. p: of the same test, "
-        f"adjusted with Holm's method for the {len(tested)} rows that have one; {n_apart} of them are below 0.05. "
-        "(reduced): fewer samples, snapshots or cycles than the published runs.",
-        "Rows with the best knob of each network: it is chosen by validation accuracy among the values that were run. "
-        "The paper chose LSM's and LSM+AP-STDP's figures in the same way, so these rows are the ones to compare with "
-        "its table. For LSM+AP-STDP with a fixed range, published runs exist only for the networks for which this "
-        "range was best. Published LSM+STDP runs let only the first sample of a batch learn; here every sample "
-        "learns.",
+        f"adjusted with Holm's method for the {len(tested)} rows with three networks or more; {n_apart} of them are "
+        "below 0.05. (reduced): fewer samples, snapshots or cycles than the published runs.",
+        "Rows with the best knob of each network: the knob is chosen by validation accuracy among the values that "
+        "were run. The paper's table has the best knob of each network for these two models, so these rows are the "
+        "ones to compare with it. For LSM+AP-STDP with a fixed range, published runs exist only for the networks for "
+        "which this range was best. Published LSM+STDP runs let only the first sample of a batch learn; here every "
+        "sample learns.",
     )  # fmt: skip
 
 

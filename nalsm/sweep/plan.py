@@ -245,7 +245,7 @@ class _Entry:
         for measure in measures if isinstance(measures, list) else [measures]:
             if measure not in MEASURES:
                 raise UserError(f"{self.where}: measures has {measure!r}, expected a list of {', '.join(MEASURES)}")
-        if "kernel_quality" in measures and not DATA_SOURCES[self.dataset].noise:
+        if "kernel_quality" in measures and not self.source.noise:
             raise UserError(f"{self.where}: kernel_quality needs a noisy test set, there is none of {self.dataset}")
         return tuple(measures)
 

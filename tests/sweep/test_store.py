@@ -99,7 +99,7 @@ def test_the_same_run_with_other_bits_is_an_error(tmp_path):
     done = sweep(tmp_path, file_of(tmp_path, PAPER), "--list", f"--results={tmp_path}/page.md")
     assert_one_line_error(done, 1, "run of version 11 (NALSM on MNIST", "than the stored run of version 11", "digest")
     assert (tmp_path / "page.json").read_bytes() == stored
-    assert "95.50, 96.25" in (tmp_path / "page.md").read_text()
+    assert "| 96.25 |" in (tmp_path / "page.md").read_text()
 
 
 def test_results_outlive_their_folders(tmp_path):

@@ -39,7 +39,6 @@ model = "NALSM"
 dataset = "MNIST"
 first_version = 100
 astro_w_scaling = [0.015, 0.03]
-table = "curve"
 
 [[runs]]
 model = "LSM"

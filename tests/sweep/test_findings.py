@@ -1,0 +1,56 @@
+"""Runs gathered over networks, the best of each network, and the tests against published runs."""
+
+from math import sqrt
+from statistics import mean, variance
+from types import SimpleNamespace
+
+import pytest
+from scipy.stats import t
+
+from nalsm.sweep.findings import Group, best_of_each_network, compared, families, holm
+
+OWN, PUBLISHED = [95.9, 95.7, 96.1], [95.96, 96.05, 95.8, 95.9, 96.2]
+
+
+def test_welch_as_in_its_formula():
+    found = compared(OWN, PUBLISHED)
+    difference = mean(OWN) - mean(PUBLISHED)
+    parts = [variance(values) / len(values) for values in (OWN, PUBLISHED)]
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (OWN, PUBLISHED), strict=True))
+    half = t.ppf(0.975, freedom) * sqrt(sum(parts))
+    assert found.difference == pytest.approx(difference)
+    assert found.interval == pytest.approx((difference - half, difference + half))
+    assert found.p == pytest.approx(2 * t.sf(abs(difference) / sqrt(sum(parts)), freedom))
+
+
+@pytest.mark.parametrize("own", [[95.4], [95.4, 95.4], [95.4, 95.5], [95.4, 95.4, 95.4]])
+def test_too_few_runs_are_not_tested(own):
+    found = compared(own, PUBLISHED)
+    assert (found.interval, found.p) == (None, None) and found.difference < 0
+
+
+def test_holm():
+    """The example of three p-values by hand: 3 x 0.01, then 2 x 0.02, then no less than before."""
+    assert holm([0.02, 0.01, 0.03]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def group(weight, *runs):
+    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs={"initial_weight": weight},
+                           network=SimpleNamespace(dims=(10, 10, 10), n_liquid=1000))  # fmt: skip
+    sizes = {"train_samples": 1, "valid_samples": 1, "test_samples": 1, "sample_ms": 1, "cycles": 1}
+    return Group(cell, tuple(
+        SimpleNamespace(network={"sha256": network}, valid=valid, test=test, knobs=cell.knobs, sizes=sizes)
+        for network, valid, test in runs
+    ), planned=3)  # fmt: skip
+
+
+def test_the_best_of_each_network_is_chosen_by_validation_accuracy():
+    groups = [group(0.7, ("a", 95, 90), ("b", 96, 91), ("c", 99, 99)), group(0.6, ("a", 96, 89), ("b", 95, 99))]
+    [(knob, members)] = families(groups)
+    assert (knob, [member.cell.knobs[knob] for member in members]) == ("initial_weight", [0.6, 0.7])
+    best = best_of_each_network(knob, members)
+    assert best.accuracies == [89, 91]  # network c was run with one weight only
+    assert best.knobs == "weight (INTIAL_ABS_W_SCLR): best of 0.6, 0.7 for each network"
+    assert best_of_each_network(knob, [groups[0], group(0.6)]) is None
