@@ -15,7 +15,8 @@ from pathlib import Path
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
-from nalsm.storage.files import content_checksum, write_text
+from nalsm.storage.checksum import content_checksum
+from nalsm.storage.files import write_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.steps import Places, measures_of, trained_folder
