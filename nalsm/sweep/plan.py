@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import DATA_SOURCES, simulated_name, source_of
+from nalsm.datasets import DATA_SOURCES, source_of
 from nalsm.models import MODELS
 from nalsm.runs.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
 from nalsm.support.errors import UserError
@@ -25,7 +25,7 @@ else:
     import tomli as tomllib
 
 MEASURES = ("branching_factor", "kernel_quality")
-_SIMULATED = ("N-MNIST",)  # data sets of which simulated recordings can be asked for
+_SIMULATED = "simulated N-MNIST"  # may stand for a data set: the recordings have to be simulated ones
 _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
 _ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures"}
 _FILE_KEYS = {"title", "text", "only_with_data", "settings", "networks", "runs"}
@@ -177,7 +177,7 @@ class _Entry:
         self.where = where
         self.contents = contents
         self.model = self._one_of("model", MODELS)
-        self.dataset = self._one_of("dataset", [*DATA_SOURCES, *map(simulated_name, _SIMULATED)])
+        self.dataset = self._one_of("dataset", [*DATA_SOURCES, _SIMULATED])
         self.source = source_of(self.dataset)
         self.first_version = self._whole("first_version", contents.get("first_version"), 0, HIGHEST_NUMBER)
         self.questions = questions_for(self.model, self.source.name, root=".")
