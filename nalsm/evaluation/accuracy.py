@@ -3,28 +3,61 @@
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from nalsm.runs.folder import ACCURACY_NAMES
-from nalsm.runs.readout_training import Result
+from nalsm.evaluation.measure import Measure
+from nalsm.evaluation.paper import closest_figure, published_accuracy
+from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
 from nalsm.runs.record import runner
 from nalsm.support.errors import DamagedFile, UserError
 
 
-def test_accuracy(folder):
-    """Return (Result, number of cycles) of an open run.
+class RunAccuracy(NamedTuple):
+    """Accuracies (fractions) at `cycle` (from 1), the first with the best validation accuracy, of `cycles`."""
 
-    folder : RunFolder. Raises UserError where the run is unfinished, DamagedFile where the file is damaged.
-    """
+    cycle: int
+    cycles: int
+    valid: float
+    test: float
+    train: float
+
+
+def accuracy_of(folder: RunFolder) -> RunAccuracy:
+    """Return the accuracies of an open run. Raises UserError if it is unfinished, DamagedFile for a damaged file."""
     try:
         arrays, _ = folder.read(folder.accuracies)
     except FileNotFoundError:
         raise UserError(
-            f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; {runner(folder)} with "
-            "the same answers goes on with it"
+            f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; give {runner(folder)} "
+            "the same answers to resume it"
         ) from None
     except DamagedFile as error:
-        raise DamagedFile(f"{error}; remove it, and {runner(folder)} with the same answers makes it again") from None
+        raise DamagedFile(f"{error}; remove it and give {runner(folder)} the same answers to recompute it") from None
     valid, test, train = (arrays[ACCURACY_NAMES[split]] for split in ("valid", "test", "train"))
     best = int(np.argmax(valid))  # the first of equals
-    return Result(best + 1, float(valid[best]), float(test[best]), float(train[best])), len(valid)
+    return RunAccuracy(best + 1, len(valid), float(valid[best]), float(test[best]), float(train[best]))
+
+
+def _read(folder):
+    try:
+        return accuracy_of(folder)._asdict()
+    except (UserError, DamagedFile):
+        return None
+
+
+def _published(model, dataset, n_liquid, knobs):
+    figure = closest_figure(published_accuracy, model, dataset, n_liquid, knobs)
+    return {"test": figure} if figure else {}
+
+
+MEASURE = Measure(
+    name="accuracy",
+    title="test accuracy",
+    formula="test(c) at the first cycle c with valid(c) = max valid",
+    files=lambda folder: [folder.accuracies],
+    read=_read,
+    published=_published,
+    picture="accuracy",
+)

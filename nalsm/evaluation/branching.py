@@ -5,48 +5,59 @@ For a neuron that spikes at time t (ms), with `before` the spikes of its pre-syn
 
     factor = after / max(before, 1)
 
-where only liquid neurons and their synapses with each other count. It is averaged over the spikes of
+Only liquid neurons and their synapses with each other count. The factor is averaged over the spikes of
 the neuron, then over the neurons of the sample, then over samples. Near 1 activity neither dies out nor
 grows: the edge of chaos. The first and the last 25 ms of a sample are left out.
+
+Beside each file <name>.spikes of a run, <name>.spikes.bf keeps the factors of its samples.
 
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
+
+from nalsm.evaluation.measure import Measure
+from nalsm.evaluation.paper import closest_figure, published_branching
+from nalsm.network import Network, network_path
+from nalsm.runs.folder import SPLITS, RunFolder
+from nalsm.support.errors import DamagedFile, UserError
 
 WINDOW_MS = 4  # before and after a spike
 BORDER_MS = 25  # at either end of a sample
 
 
-def branching_factor(net, spikes):
-    """Return the mean of `branching_factors` over the samples that have one; NaN where none has."""
+def branching_factor(net: Network, spikes: np.ndarray) -> float:
+    """Return the mean of `branching_factors` over the samples that have one; NaN if none has."""
     return mean_of_known(branching_factors(net, spikes))
 
 
-def branching_factors(net, spikes):
+def branching_factors(net: Network, spikes: np.ndarray) -> np.ndarray:
     """Return the branching factor of each sample: float64 [samples].
 
-    It is the mean over the neurons that `neuron_branching_factors` has a number for, NaN where there
-    are none; arguments and errors are the same.
+    It is the mean over the neurons that have a factor, NaN if none has. Arguments and errors are those of
+    `neuron_branching_factors`.
     """
     return sample_means(neuron_branching_factors(net, spikes))
 
 
-def sample_means(of_neurons):
-    """Return the mean of each sample's neurons that have a number: float64 [samples]."""
+def sample_means(of_neurons: np.ndarray) -> np.ndarray:
+    """Return the mean over the neurons that have a factor, for each sample: float64 [samples]."""
     return np.array([mean_of_known(factors) for factors in of_neurons], np.float64)
 
 
-def neuron_branching_factors(net, spikes):
+def neuron_branching_factors(net: Network, spikes: np.ndarray) -> np.ndarray:
     """Return the branching factor of each neuron in each sample: float64 [samples, n_liquid].
 
-    net : Network; spikes : bool [samples, steps, at least n_liquid], liquid neurons first, 1 ms a step
-    A neuron without a spike at 29 <= t < steps - 29, the times that have both windows inside the
-    borders, has NaN. Raises ValueError for spikes of another shape.
+    spikes : bool [samples, steps, at least n_liquid], liquid neurons first, 1 ms a step
+    A neuron has NaN if it does not spike at 29 <= t < steps - 29, the times whose windows are both inside
+    the borders. Raises ValueError if spikes have another shape.
     """
     spikes = np.asarray(spikes)
     if spikes.ndim != 3 or spikes.shape[2] < net.n_liquid:
-        raise ValueError(f"spikes have the shape {spikes.shape}, wanted is [samples, steps, {net.n_liquid} or more]")
+        raise ValueError(f"spikes have the shape {spikes.shape}, expected [samples, steps, {net.n_liquid} or more]")
     inward = _connections(net)
     outward = inward.T.tocsr()
     liquid = spikes[:, :, : net.n_liquid]
@@ -55,7 +66,7 @@ def neuron_branching_factors(net, spikes):
 
 
 def _connections(net):
-    """Return 1 where a liquid neuron (row) has a synapse from another (column): sparse float64 [R, R]."""
+    """Return a sparse float64 [R, R]: 1 if the liquid neuron of the row has a synapse from that of the column."""
     from scipy.sparse import csr_matrix
 
     liquid = ~net.is_input
@@ -80,7 +91,109 @@ def _factors_of_sample(inward, outward, spikes):
     return np.where(n_spikes > 0, sums / np.maximum(n_spikes, 1), np.nan)
 
 
-def mean_of_known(values):
-    """Return the mean of what is not NaN; NaN where nothing is."""
+def mean_of_known(values: np.ndarray) -> float:
+    """Return the mean of the values that are not NaN; NaN if all are."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+# ---- recorded spikes of a run ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RecordedBatch:
+    """A batch whose spikes a run keeps: its split, and the files of its spikes and of its branching factors."""
+
+    split: str
+    spikes: Path
+    factors: Path
+
+
+def recorded_batches(folder: RunFolder) -> list[RecordedBatch]:
+    """Return the batches whose spikes an open run keeps or will keep. Raises UserError if it keeps none."""
+    from nalsm.runs.training import recorded_samples
+
+    identity = folder.identity
+    batches = [
+        RecordedBatch(split, folder.spikes(split, number), folder.branching_factors(split, number))
+        for split in SPLITS
+        for number in range(identity[f"{split}_samples"] // identity["batch_size"])
+        if recorded_samples(number, identity["batch_size"])
+    ]
+    if not batches:
+        raise UserError(
+            f"VERSION: the run in {folder.path} keeps no spikes: a run keeps those of one batch in 10,000 samples of a "
+            "split, and each of its splits has fewer samples"
+        )
+    return batches
+
+
+def network_of(folder: RunFolder, networks_dir: Path) -> Network:
+    """Return the network of an open run. Raises UserError if its file is missing or contains another network."""
+    number = folder.identity["network_number"]
+    path = network_path(networks_dir, number)
+    if not path.is_file():
+        raise UserError(f"--networks-dir: there is no {path}, the network of version {folder.version}")
+    network = Network.load(path)
+    if network.fingerprint != folder.identity["network_sha256"]:
+        raise UserError(f"--networks-dir: {path} is not the network that version {folder.version} was trained with")
+    return network
+
+
+def compute(folder: RunFolder, network: Network, batch: RecordedBatch) -> None:
+    """Write the branching factors of a batch, computed from its spikes.
+
+    The file has per_neuron float64 [samples, R], per_sample float64 [samples], branching_factor (the mean of
+    per_sample), and labels and ids of the samples. Raises FileNotFoundError and DamagedFile as `RunFolder.read`.
+    """
+    arrays, _ = folder.read(batch.spikes)
+    labels = arrays["scalar_labels_in_batch_arr"]
+    sample, ms, neuron = arrays["spike_rec_per_batch"].T
+    liquid = neuron < network.n_liquid
+    spikes = np.zeros((len(labels), folder.identity["sample_ms"], network.n_liquid), bool)
+    spikes[sample[liquid], ms[liquid], neuron[liquid]] = True
+    per_neuron = neuron_branching_factors(network, spikes)
+    per_sample = sample_means(per_neuron)
+    results = {
+        "per_neuron": per_neuron,
+        "per_sample": per_sample,
+        "branching_factor": np.float64(mean_of_known(per_sample)),
+        "scalar_labels_in_batch_arr": labels,
+        "sample_ids": arrays["sample_ids"],
+    }
+    folder.write(batch.factors, results)
+
+
+def factors_of(folder: RunFolder, batch: RecordedBatch) -> np.ndarray | None:
+    """Return the branching factor of each sample of a batch (float64 [samples]), or None if not computed."""
+    try:
+        return folder.read(batch.factors)[0]["per_sample"]
+    except FileNotFoundError:
+        return None
+
+
+def _read(folder):
+    try:
+        found = [factors_of(folder, batch) for batch in recorded_batches(folder)]
+    except (UserError, DamagedFile):
+        return None
+    if any(factors is None for factors in found):
+        return None
+    factors = np.concatenate(found)
+    return {"mean": round(mean_of_known(factors), 6), "samples": int(np.count_nonzero(~np.isnan(factors)))}
+
+
+def _published(model, dataset, n_liquid, knobs):
+    figure = closest_figure(published_branching, model, dataset, n_liquid, knobs)
+    return {"mean": figure} if figure else {}
+
+
+MEASURE = Measure(
+    name="branching_factor",
+    title="branching factor",
+    formula="mean of spikes after / max(spikes before, 1), within 4 ms of each spike of a neuron",
+    files=lambda folder: [batch.factors for batch in recorded_batches(folder)],
+    read=_read,
+    published=_published,
+    picture="branching",
+)

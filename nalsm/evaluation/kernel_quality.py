@@ -1,4 +1,4 @@
-"""Kernel quality: the rank of a matrix of spike counts, how many directions the liquid's answers span.
+"""Kernel quality: the rank of a matrix of spike counts, which is how many directions the liquid's answers span.
 
 A draw takes 100 samples of each class without replacement; their counts are a float32 matrix
 [R, 1000], and its rank is what numpy.linalg.matrix_rank returns: the number of singular values above
@@ -8,42 +8,59 @@ A draw takes 100 samples of each class without replacement; their counts are a f
 The mean over 1,000 draws is SP (separation) for the test counts, AP (approximation) for the counts of
 the noisy test set.
 
-Counts are whole numbers, so the product of the matrix with its transpose is exact in float64, and the
-roots of its eigenvalues are the singular values, near the tolerance far more exact than float32 has them.
-Where one is so near that float32 might see it on the other side, matrix_rank itself is called.
+Counts are whole numbers, so the product of the matrix with its transpose is exact in float64. The roots
+of its eigenvalues are the singular values, and near the tolerance they are far more exact than those that
+float32 gives. If one is so near that float32 might put it on the other side, matrix_rank itself is called.
+
+KERNEL_QUALITY_<v>.evaldata keeps the rank of each draw, with the parameters of the draws.
 
 Source: Ivanov and Michmizos, NeurIPS 2021; R. Legenstein and W. Maass, Neural Networks 20:323, 2007.
 """
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
-from nalsm.support.errors import UserError
+from nalsm.evaluation.measure import Measure
+from nalsm.evaluation.paper import published_kernel_quality
+from nalsm.runs.folder import RunFolder, identity_hash
+from nalsm.runs.noise_folder import open_noise
+from nalsm.runs.record import counts_of, runner
+from nalsm.support.errors import DamagedFile, UserError
 from nalsm.support.random_streams import stream
 from nalsm.support.resources import cores
 
 N_CLASSES = 10
 _EPS = float(np.finfo(np.float32).eps)
-# How near is too near, as a share of the largest singular value: the error that LAPACK's guide gives for computed
-# singular values. Near the tolerance, those of matrices of counts were found to be off by a thousandth of it.
+# How near the tolerance is too near, as a share of the largest singular value: the error that LAPACK's guide gives for
+# computed singular values. Those of matrices of counts were found to be off by a thousandth of it.
 _DOUBT = _EPS / 2
 
 
-def mean_rank(counts, labels, per_class=100, draws=1000, seed=0):
+def mean_rank(counts: np.ndarray, labels: np.ndarray, per_class: int = 100, draws: int = 1000, seed: int = 0) -> float:
     """Return the mean of `ranks`: float."""
     return float(np.mean(ranks(counts, labels, per_class, draws, seed)))
 
 
-def ranks(counts, labels, per_class=100, draws=1000, seed=0, workers=None, update=None):
+def ranks(
+    counts: np.ndarray,
+    labels: np.ndarray,
+    per_class: int = 100,
+    draws: int = 1000,
+    seed: int = 0,
+    workers: int | None = None,
+    update: Callable[[int], None] | None = None,
+) -> np.ndarray:
     """Return the rank of each draw: int64 [draws].
 
     counts : whole numbers [samples, R]; labels : classes 0..9 [samples]
     per_class : samples of each class in a draw
-    seed : with a draw's number it decides its samples, whatever the number of workers
+    seed : decides, with a draw's number, the samples of the draw, whatever the number of workers
     workers : draws at the same time; None: one for each CPU core
     update : called with 1 after each draw
-    Raises UserError where a class has fewer than `per_class` samples, ValueError for unfitting shapes.
+    Raises UserError if a class has fewer than `per_class` samples, ValueError if the shapes do not fit.
     """
     from threadpoolctl import threadpool_limits
 
@@ -64,7 +81,7 @@ def ranks(counts, labels, per_class=100, draws=1000, seed=0, workers=None, updat
         return rank(counts[chosen].T)
 
     found = np.zeros(draws, np.int64)
-    # one thread for each operation: quicker for matrices of this size, and the same bits on any number of cores
+    # one thread for each operation is quicker for matrices of this size, with the same bits on any number of cores
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or cores()) as pool:
         try:
             for number, value in enumerate(pool.map(rank_of_draw, range(draws))):
@@ -72,12 +89,12 @@ def ranks(counts, labels, per_class=100, draws=1000, seed=0, workers=None, updat
                 if update:
                     update(1)
         finally:
-            pool.shutdown(cancel_futures=True)  # when stopped, at once
+            pool.shutdown(cancel_futures=True)  # so that a signal ends it at once
     return found
 
 
-def rank(matrix):
-    """Return numpy.linalg.matrix_rank of a matrix of whole numbers taken as float32: int."""
+def rank(matrix: np.ndarray) -> int:
+    """Return what numpy.linalg.matrix_rank returns for a matrix of whole numbers as float32."""
     short = matrix.astype(np.float64)
     if short.shape[0] > short.shape[1]:
         short = short.T
@@ -86,3 +103,83 @@ def rank(matrix):
     if np.any(np.abs(values - tolerance) <= values[-1] * _DOUBT):
         return int(np.linalg.matrix_rank(matrix.astype(np.float32)))
     return int(np.count_nonzero(values > tolerance))
+
+
+# ---- counts and ranks of a run --------------------------------------------------------------------
+
+
+class KeptRanks(NamedTuple):
+    """Ranks of the draws (int64 [draws]) by "SP" and "AP", with the parameters draws, per_class and seed."""
+
+    ranks: dict[str, np.ndarray]
+    parameters: dict[str, int]
+
+
+def test_counts(folder: RunFolder) -> tuple[np.ndarray, np.ndarray]:
+    """Return (counts [n, R], labels [n]) of the test set of an open run. Raises UserError if files are missing."""
+    identity = folder.identity
+    paths = [folder.counts("test", batch) for batch in range(identity["test_samples"] // identity["batch_size"])]
+    try:
+        return counts_of(folder, paths)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"VERSION: there is no {error.filename}: the run is unfinished; give {runner(folder)} the same answers to "
+            "resume it"
+        ) from None
+
+
+def noisy_counts(folder: RunFolder) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same of the noisy test set of an open run. Raises UserError if files are missing."""
+    noisy = open_noise(folder)
+    path = noisy.parameters_json
+    if noisy.identity:
+        try:
+            return counts_of(noisy, noisy.all_counts())
+        except FileNotFoundError as error:
+            path = error.filename
+        except DamagedFile as error:
+            raise DamagedFile(f"{error}; {runner(folder, noise=True)} recomputes it") from None
+    raise UserError(
+        f"VERSION: there is no {path}: the noisy test set of the run was not presented, or not to its end; start "
+        f"{runner(folder, noise=True)} first"
+    )
+
+
+def write(folder: RunFolder, found: Mapping[str, np.ndarray], per_class: int, seed: int) -> None:
+    """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws."""
+    parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed}
+    folder.write(folder.kernel_quality, found, {**parameters, "noise": identity_hash(open_noise(folder).identity)})
+
+
+def kept_ranks(folder: RunFolder) -> KeptRanks | None:
+    """Return what `write` kept, or None if there is nothing sound that belongs to the run's noisy test set."""
+    try:
+        arrays, attributes = folder.read(folder.kernel_quality)
+        noisy = open_noise(folder).identity
+    except (FileNotFoundError, DamagedFile):
+        return None
+    if not noisy or attributes.get("noise") != identity_hash(noisy):
+        return None
+    draws = attributes.get("draws", len(arrays["SP"]))  # the first files did not say it
+    return KeptRanks(arrays, {"draws": draws, **{name: attributes.get(name) for name in ("per_class", "seed")}})
+
+
+def _read(folder):
+    kept = kept_ranks(folder)
+    return kept and {**{name: round(float(kept.ranks[name].mean()), 6) for name in ("SP", "AP")}, **kept.parameters}
+
+
+def _published(model, dataset, n_liquid, _knobs):
+    figure = published_kernel_quality(model, dataset, n_liquid)
+    return {"SP": figure.sp, "AP": figure.ap} if figure else {}
+
+
+MEASURE = Measure(
+    name="kernel_quality",
+    title="kernel quality",
+    formula="mean rank of counts [liquid, samples] over draws; SP of the test set, AP of the noisy test set",
+    files=lambda folder: [folder.kernel_quality],
+    read=_read,
+    published=_published,
+    parameters={"draws": 1000, "per_class": 100, "seed": 0},
+)

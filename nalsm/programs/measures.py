@@ -1,5 +1,8 @@
 """What the runners of the measures call: questions in, figures out."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nalsm.console.program import run_program
@@ -12,7 +15,13 @@ from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.tuning import TUNING
 
+if TYPE_CHECKING:
+    from nalsm.evaluation.branching import RecordedBatch
+    from nalsm.network import Network
+    from nalsm.runs.folder import RunFolder
+
 _SPLIT_NAMES = {"valid": "validation", "test": "test", "train": "training"}
+_QUIET = Question("quiet", None, bool, "print the result and errors only")
 
 
 def _version_question(root):
@@ -23,20 +32,17 @@ def _version_question(root):
     return Question("version", "VERSION? [int]: ", int, text, 0, HIGHEST_NUMBER, check=check)
 
 
-_QUIET = Question("quiet", None, bool, "print the result and errors only")
-
-
-def show_test_accuracy(root):
+def show_test_accuracy(root: Path) -> None:
     """Run get_test_accuracy.py to its end and exit; `root` is the checkout's folder."""
 
     def run(answers):
-        from nalsm.evaluation.accuracy import test_accuracy
+        from nalsm.evaluation.accuracy import accuracy_of
 
         folder = open_run(root, answers, answers["version"])
-        result, cycles = test_accuracy(folder)
+        found = accuracy_of(folder)
         say(
-            f"{title(folder)}: cycle {result.cycle} of {cycles}, validation accuracy {100 * result.valid:.2f} %, test "
-            f"accuracy {100 * result.test:.2f} %, training accuracy {100 * result.train:.2f} %"
+            f"{title(folder)}: cycle {found.cycle} of {found.cycles}, validation accuracy {100 * found.valid:.2f} %, "
+            f"test accuracy {100 * found.test:.2f} %, training accuracy {100 * found.train:.2f} %"
         )
 
     text = "Print the test accuracy of a run, at the first cycle with the highest validation accuracy."
@@ -46,44 +52,49 @@ def show_test_accuracy(root):
 # ---- branching factor -----------------------------------------------------------------------------
 
 
-def compute_branching_factors(root):
+def compute_branching_factors(root: Path) -> None:
     """Run compute_branching_factor.py to its end and exit; `root` is the checkout's folder."""
 
     def run(answers):
-        from nalsm.evaluation.branching_files import compute, load_network, recorded_batches
+        from nalsm.evaluation.branching import network_of, recorded_batches
 
-        quiet = answers["quiet"]
         folder = open_run(root, answers, answers["version"])
         batches = recorded_batches(folder)
-        network = load_network(folder, chosen_folder(answers, "networks_dir", root))
+        network = network_of(folder, chosen_folder(answers, "networks_dir", root))
         with folder.locked():
-            there = [batch for batch in batches if batch.spikes.exists()]
-            if not there:
-                raise UserError(
-                    f"VERSION: {folder.path} has no recorded spikes yet; {runner(folder)} with the same answers goes on"
-                )
-            for batch in batches:
-                if batch not in there:
-                    say(f"{batch.spikes} is not there: it is left out", quiet)
-            todo = [batch for batch in there if not folder.read_if_good(batch.factors, lambda text: say(text, quiet))]
-            done = len(there) - len(todo)
-            TUNING.before_work()
-            with progress(len(there), "branching factors", "files", done, quiet) as bar:
-                for batch in todo:
-                    compute(folder, network, batch)
-                    bar.update(1)
-        _say_branching_factors(folder, batches, quiet)
+            _compute_missing(folder, network, batches, answers["quiet"])
+        _say_branching_factors(folder, batches, answers["quiet"])
 
     questions = [_version_question(root), *folder_questions("networks", "output"), _QUIET]
     text = "Compute the branching factors of a run's recorded spikes; each file gets one beside it, with .bf added."
     run_program(command("branching", text, questions, run))
 
 
-def show_branching_factors(root):
+def _compute_missing(folder: "RunFolder", network: "Network", batches: list["RecordedBatch"], quiet: bool) -> None:
+    """Compute the branching factors of each batch that has spikes and no sound factors yet."""
+    from nalsm.evaluation.branching import compute
+
+    available = [batch for batch in batches if batch.spikes.exists()]
+    if not available:
+        raise UserError(
+            f"VERSION: {folder.path} has no recorded spikes yet; give {runner(folder)} the same answers to resume it"
+        )
+    for batch in batches:
+        if batch not in available:
+            say(f"{batch.spikes} is missing: skipped", quiet)
+    todo = [batch for batch in available if not folder.read_if_good(batch.factors, lambda text: say(text, quiet))]
+    TUNING.before_work()
+    with progress(len(available), "branching factors", "files", len(available) - len(todo), quiet) as bar:
+        for batch in todo:
+            compute(folder, network, batch)
+            bar.update(1)
+
+
+def show_branching_factors(root: Path) -> None:
     """Run get_branching_factor.py to its end and exit; `root` is the checkout's folder."""
 
     def run(answers):
-        from nalsm.evaluation.branching_files import recorded_batches
+        from nalsm.evaluation.branching import recorded_batches
 
         folder = open_run(root, answers, answers["version"])
         _say_branching_factors(folder, recorded_batches(folder), answers["quiet"])
@@ -93,11 +104,10 @@ def show_branching_factors(root):
 
 
 def _say_branching_factors(folder, batches, quiet):
-    """Say the branching factor of each file and split, and of all samples together."""
-    from nalsm.evaluation.branching import mean_of_known
-    from nalsm.evaluation.branching_files import read
+    """Say the branching factor of each file, of each split, and of all samples together."""
+    from nalsm.evaluation.branching import factors_of, mean_of_known
 
-    found = {batch: read(folder, batch) for batch in batches}
+    found = {batch: factors_of(folder, batch) for batch in batches}
     if all(factors is None for factors in found.values()):
         raise UserError(
             f"VERSION: {folder.path} has no branching factors ({batches[0].factors.name}, ...); start "
@@ -105,55 +115,61 @@ def _say_branching_factors(folder, batches, quiet):
         )
     of_split = {}
     for batch, factors in found.items():
-        name = batch.spikes.name
         if factors is None:
-            say(f"{name}: not computed", quiet)
+            say(f"{batch.spikes.name}: not computed", quiet)
         else:
-            say(f"{name}: {mean_of_known(factors):.4f}, {len(factors)} samples", quiet)
-            of_split.setdefault(batch.split, []).append(factors)
-    of_split = {split: np.concatenate(factors) for split, factors in of_split.items()}
+            say(f"{batch.spikes.name}: {mean_of_known(factors):.4f}, {len(factors)} samples", quiet)
+            of_split[batch.split] = np.append(of_split.get(batch.split, []), factors)
     every = np.concatenate(list(of_split.values()))
-    n_known = np.count_nonzero(~np.isnan(every))
     splits = ", ".join(f"{_SPLIT_NAMES[split]} {mean_of_known(factors):.4f}" for split, factors in of_split.items())
-    say(f"{title(folder)}: branching factor {mean_of_known(every):.4f}, mean over {n_known} samples ({splits})")
+    say(
+        f"{title(folder)}: branching factor {mean_of_known(every):.4f}, mean over "
+        f"{np.count_nonzero(~np.isnan(every))} samples ({splits})"
+    )
 
 
 # ---- kernel quality -------------------------------------------------------------------------------
 
+_COUNTS = {"SP": "test counts", "AP": "noisy counts"}
 
-def kernel_quality(root):
+
+def kernel_quality(root: Path) -> None:
     """Run compute_SP_AP_kernel_quality_measures.py to its end and exit; `root` is the checkout's folder."""
-    which = {source.network_kind: source.name for source in DATA_SOURCES.values() if source.noise}
+
+    def run(answers):
+        from nalsm.evaluation import kernel_quality as measure
+
+        folder = open_run(root, answers, answers["version"])
+        counts = {"SP": measure.test_counts(folder), "AP": measure.noisy_counts(folder)}
+        draws = f"{answers['draws']} draws of {answers['per_class']} samples of each class, seed {answers['seed']}"
+        say(f"{title(folder)}: {draws}", answers["quiet"])
+        found = {name: _ranks(name, counted, answers) for name, counted in counts.items()}
+        with folder.locked():
+            measure.write(folder, found, answers["per_class"], answers["seed"])
+        results = ", ".join(f"{name} {_mean_and_error(values)} ({_COUNTS[name]})" for name, values in found.items())
+        say(f"{title(folder)}: {results}; mean rank and its standard error over {draws}")
+
+    text = "Compute the kernel quality of a run: mean rank of its test counts (SP) and of its noisy counts (AP)."
+    run_program(command("kernel", text, _kernel_quality_questions(root), run))
+
+
+def _ranks(name, counted, answers):
+    from nalsm.evaluation.kernel_quality import ranks
+
+    draws, threads = answers["draws"], answers["threads"] or None
+    with progress(draws, f"{name} ({_COUNTS[name]})", "draws", quiet=answers["quiet"]) as bar:
+        return ranks(*counted, answers["per_class"], draws, answers["seed"], threads, bar.update)
+
+
+def _kernel_quality_questions(root):
+    which = {source.network_kind: name for name, source in DATA_SOURCES.items() if source.noise}
 
     def check_dataset(value, answers):
         folder = open_run(root, answers, answers["version"])
         if not is_on(folder, which[value]):
             raise UserError(f"WHICH_DATASET: read {value} ({which[value]}), but the run is {title(folder)}")
 
-    def run(answers):
-        from nalsm.evaluation import kernel_quality_files as files
-        from nalsm.evaluation.kernel_quality import ranks
-
-        folder = open_run(root, answers, answers["version"])
-        names = {"SP": "test counts", "AP": "noisy counts"}
-        counts = {"SP": files.test_counts(folder), "AP": files.noisy_counts(folder)}
-        say(
-            f"{title(folder)}: {answers['draws']} draws of {answers['per_class']} samples of each class",
-            answers["quiet"],
-        )
-        found = {}
-        for name, counted in counts.items():
-            with progress(answers["draws"], f"{name} ({names[name]})", "draws", quiet=answers["quiet"]) as bar:
-                found[name] = ranks(
-                    *counted, answers["per_class"], answers["draws"], answers["seed"], answers["threads"] or None,
-                    bar.update,
-                )  # fmt: skip
-        with folder.locked():
-            files.write(folder, found, {name: answers[name] for name in ("per_class", "seed")})
-        results = ", ".join(f"{name} {_mean_and_error(values)} ({names[name]})" for name, values in found.items())
-        say(f"{title(folder)}: {results}; mean rank and its standard error")
-
-    questions = [
+    return [
         _version_question(root),
         Question(
             "dataset", "WHICH_DATASET? [TYPE M FOR MNIST/ N FOR NMNIST]: ", tuple(which),
@@ -166,8 +182,6 @@ def kernel_quality(root):
         *folder_questions("output"),
         _QUIET,
     ]  # fmt: skip
-    text = "Compute the kernel quality of a run: mean rank of its test counts (SP) and of its noisy counts (AP)."
-    run_program(command("kernel", text, questions, run))
 
 
 def _mean_and_error(values):
@@ -178,8 +192,8 @@ def _mean_and_error(values):
 # ---- noise ----------------------------------------------------------------------------------------
 
 
-def present_noisy(model, dataset, root):
-    """Run a program that presents the noisy test set of a trained run, and exit."""
+def present_noisy(model: str, dataset: str, root: Path) -> None:
+    """Run a program that presents the noisy test set of a trained run to its end, and exit."""
     from nalsm.programs.noise_questions import noise_questions, noise_settings
 
     def run(answers):

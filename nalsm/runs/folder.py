@@ -102,7 +102,7 @@ class RunFolder:
 
     @property
     def kernel_quality(self):
-        """Ranks of the kernel quality measures (`nalsm.evaluation.kernel_quality_files`)."""
+        """Ranks of the kernel quality measures (`nalsm.evaluation.kernel_quality`)."""
         return self.path / f"KERNEL_QUALITY_{self.version}.evaldata"
 
     # ---- contents ---------------------------------------------------------------------------------

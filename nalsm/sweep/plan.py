@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nalsm import evaluation
 from nalsm.datasets import DATA_SOURCES, source_of
 from nalsm.models import MODELS
 from nalsm.runs.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
@@ -24,7 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MEASURES = ("branching_factor", "kernel_quality")
+MEASURES = tuple(name for name in evaluation.MEASURES if name != "accuracy")  # every finished run has an accuracy
 _SIMULATED = "simulated N-MNIST"  # may stand for a data set: the recordings have to be simulated ones
 _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
 _ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures"}

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nalsm import evaluation
 from nalsm.datasets import NETWORK_INPUTS, is_simulated, program_name, source_of
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
-from nalsm.support.errors import DamagedFile, NalsmError, UserError
-
-_KERNEL_QUALITY = {"draws": 1000, "per_class": 100, "seed": 0}  # parameters of the published measure
+from nalsm.support.errors import NalsmError, UserError
+from nalsm.sweep.plan import MEASURES
 
 
 @dataclass(frozen=True)
@@ -169,44 +169,15 @@ def _is_of(cell, identity, folder):
 def measures_of(folder):
     """Return the measures of an open, finished run by name: values and the parameters they were computed with.
 
-    A measure that is incomplete, or was computed with other parameters than a sweep's, is left out.
+    A measure that is incomplete, or was computed with other parameters than the published figures, is left out.
     """
-    found = {"branching_factor": _branching_factor(folder), "kernel_quality": _kernel_quality(folder)}
+    found = {name: evaluation.MEASURES[name].read_with(folder) for name in MEASURES}
     return {name: values for name, values in found.items() if values}
 
 
 def _has_measure(name, cell, places):
     folder = trained_folder(cell, places)
-    return folder is not None and name in measures_of(folder)
-
-
-def _branching_factor(folder):
-    import numpy as np
-
-    from nalsm.evaluation.branching import mean_of_known
-    from nalsm.evaluation.branching_files import read, recorded_batches
-
-    try:
-        found = [read(folder, batch) for batch in recorded_batches(folder)]
-    except (UserError, DamagedFile):
-        return None
-    if any(factors is None for factors in found):
-        return None
-    factors = np.concatenate(found)
-    return {"mean": round(float(mean_of_known(factors)), 6), "samples": int(np.count_nonzero(~np.isnan(factors)))}
-
-
-def _kernel_quality(folder):
-    from nalsm.evaluation.kernel_quality_files import read
-
-    ranks = read(folder)
-    if not ranks:
-        return None
-    _, attributes = folder.read(folder.kernel_quality)
-    parameters = {"draws": len(ranks["SP"]), "per_class": attributes.get("per_class"), "seed": attributes.get("seed")}
-    if parameters != _KERNEL_QUALITY:
-        return None
-    return {**{name: round(float(ranks[name].mean()), 6) for name in ("SP", "AP")}, **parameters}
+    return folder is not None and evaluation.MEASURES[name].is_done(folder)
 
 
 def _noise_is_there(cell, places):

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from nalsm.datasets.noise import NoisyImages, mirrored, noisy_images, shifted_raster, time_shift
 from nalsm.encoding import raster_from_events
 from nalsm.evaluation import branching_factor, branching_factors, kernel_quality, mean_rank, neuron_branching_factors
-from nalsm.evaluation.accuracy import test_accuracy as accuracy_of
+from nalsm.evaluation.accuracy import accuracy_of
 from nalsm.evaluation.kernel_quality import rank, ranks
 from nalsm.network import Network
 from nalsm.runs.folder import RunFolder
@@ -276,9 +276,8 @@ def test_accuracy_at_the_first_of_equal_cycles(tmp_path):
     folder = RunFolder(tmp_path, 3)
     folder.path.mkdir()
     folder.identity = {"model": "LSM+AP-STDP", "dataset": "simulated N-MNIST"}
-    with pytest.raises(UserError, match=r"unfinished; LSM_APSTDP_RUN_MAIN_SIM_N_MNIST\.py"):
+    with pytest.raises(UserError, match=r"unfinished; give LSM_APSTDP_RUN_MAIN_SIM_N_MNIST\.py"):
         accuracy_of(folder)
     values = {"VAL": [0.1, 0.8, 0.7, 0.8], "TST": [0.9, 0.6, 0.95, 0.7], "TRAIN": [0.2, 0.3, 0.4, 0.5]}
     folder.write(folder.accuracies, {f"ACUM_{name}_ACC_l": np.array(value) for name, value in values.items()})
-    result, cycles = accuracy_of(folder)
-    assert (result.cycle, result.valid, result.test, result.train, cycles) == (2, 0.8, 0.6, 0.3, 4)
+    assert accuracy_of(folder) == (2, 4, 0.8, 0.6, 0.3)

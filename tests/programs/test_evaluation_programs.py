@@ -228,7 +228,7 @@ def test_branching_factors_of_what_is_there(recorded_place, tmp_path):
     with FileLock(folder_of(place) / ".lock"):
         assert_one_line_error(measure(place, compute, ("7",), code=RECORDING), 2, "another process")
     text = measured(place, compute, ("7",), code=RECORDING)
-    assert "TEST_7_SPIKES_BATCH_1.spikes is not there: it is left out" in text
+    assert "TEST_7_SPIKES_BATCH_1.spikes is missing: skipped" in text
     assert "TEST_7_SPIKES_BATCH_1.spikes: not computed" in text
     assert "mean over 15 samples" in text
     flip(folder_of(place) / "VALIDATION_7_SPIKES_BATCH_1.spikes")
@@ -430,8 +430,10 @@ def test_kernel_quality_of_a_run(noisy_place):
     )
     quiet = measured(noisy_place, KERNEL, "", "--version=7", "--dataset=M", "--quiet", "--threads=3", *flags)
     assert quiet == last + "\n"
+    assert last.endswith("mean rank and its standard error over 40 draws of 2 samples of each class, seed 3")
     after = folder_contents(folder_of(noisy_place))
-    kept, _ = read_arrays(folder_of(noisy_place) / "KERNEL_QUALITY_7.evaldata")
+    kept, attributes = read_arrays(folder_of(noisy_place) / "KERNEL_QUALITY_7.evaldata")
+    assert [attributes[name] for name in ("draws", "per_class", "seed")] == [40, 2, 3]
     assert (kept["SP"].mean(), kept["AP"].mean()) == (sp, ap)
     del after["KERNEL_QUALITY_7.evaldata"]
     assert after == before

@@ -169,7 +169,7 @@ def _warm(engine):
     import h5py
     import tqdm
 
-    import nalsm.evaluation.branching_files
+    import nalsm.evaluation.branching
     import nalsm.liquid.event_engine
     import nalsm.programs.train
     import nalsm.report.sections

@@ -7,7 +7,7 @@ import numpy as np
 from made_runs import made_network, made_run
 from small_runs import ROOT, environment, folder_contents
 
-from nalsm.evaluation import kernel_quality_files
+from nalsm.evaluation import kernel_quality
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder, identity_hash
 from nalsm.runs.noise_folder import open_noise
 from nalsm.sweep.page import write_page
@@ -123,7 +123,7 @@ def add_ranks(place, version, draws=1000):
     noisy = open_noise(folder)
     noisy.start({"run": identity_hash(folder.identity), "batch_size": 10_000, "test_samples": 10_000}, {})
     ranks = {name: np.full(draws, rank) for name, rank in zip(("SP", "AP"), RANKS[version], strict=True)}
-    kernel_quality_files.write(folder, ranks, {"seed": 0, "per_class": 100})
+    kernel_quality.write(folder, ranks, per_class=100, seed=0)
     return noisy
 
 
