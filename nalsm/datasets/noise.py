@@ -1,33 +1,36 @@
-"""Noisy test sets: what is added to the images, and to the times of the recordings.
+"""Noisy test sets: noise on the pixels of images, and on the times of recordings.
 
-Images: every pixel gets Gaussian noise of standard deviation 125, is clipped to 0..255 and not rounded;
-then the whole test array is normalised as usual. Recordings: all events of a sample are moved by one
-time, drawn from a normal distribution of standard deviation 10 ms; the sum is rounded to ms, halves to
-the even one, and times beyond either end are mirrored at it: -t becomes t, T - 1 + t becomes T - 1 - t.
-What the clean presentation does not show (events at T or later) is not shown here either.
+Images. Gaussian noise (published: standard deviation 125) is added to every pixel. The sums are clipped to 0..255 and
+not rounded; then the whole test array is normalised as usual.
 
-Noise depends on the seed and the sample's id alone.
+Recordings. All events of a sample are shifted by one time n, drawn from a normal distribution (published: standard
+deviation 10 ms). The shift acts on bins of 1 ms: an event at time t ms is shown at round(round(t) + n), halves to even.
+Events of one bin therefore stay together. Bins beyond either end are mirrored there: -k becomes k, and T - 1 + k
+becomes T - 1 - k. Events that the clean presentation does not show, because round(t) >= T, are not shown here either.
 
-Source: Ivanov and Michmizos, NeurIPS 2021 (kernel quality).
+The noise of a sample depends only on the seed and the sample's id.
+
+Source: Ivanov and Michmizos, NeurIPS 2021 (kernel quality), and the program published with it.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
-from nalsm.encoding import N_EVENT_INPUTS, image_scale, poisson_rasters, raster_from_events
+from nalsm.encoding import image_scale, poisson_rasters
 from nalsm.support.random_streams import stream
 
 # ---- images ---------------------------------------------------------------------------------------
 
 
-def noisy_images(images, sample_ids, seed, strength):
+def noisy_images(images: np.ndarray, sample_ids: np.ndarray, seed: int, strength: float) -> np.ndarray:
     """Return images with noise on every pixel: float32 [n, height, width] in 0..255.
 
     images : uint8 [n, height, width]; sample_ids : int [n]
-    strength : standard deviation of the noise, grey levels
+    strength : standard deviation of the noise, in grey levels
     """
     noisy = np.empty(np.shape(images), np.float32)
     for result, image, sample_id in zip(noisy, images, sample_ids, strict=True):
@@ -37,15 +40,16 @@ def noisy_images(images, sample_ids, seed, strength):
 
 
 class NoisyImages(ImageSplit):
-    """Images with noise; they are drawn as pulses with random numbers of their own."""
+    """Images with noise. Their pulses are drawn from other random numbers than those of the clean images."""
 
-    def presentation(self, indices, steps, seed):
+    def presentation(self, indices: np.ndarray, steps: int, seed: int) -> np.ndarray:
+        """See `nalsm.datasets.Split.presentation`."""
         ids = self.sample_ids[indices]
         return poisson_rasters(self.rates(indices), steps, seed, ids, purpose="noisy presentation")
 
 
-def noisy_image_test_set(dataset, seed, strength):
-    """Return the data set with noise on its test images."""
+def noisy_image_test_set(dataset: Dataset, seed: int, strength: float) -> Dataset:
+    """Return the whole data set with noise on its test images; strength as in `noisy_images`."""
     test = dataset.test
     images = noisy_images(test.images, test.sample_ids, seed, strength)
     return replace(dataset, test=NoisyImages(images, image_scale(images), test.labels, test.sample_ids))
@@ -54,43 +58,52 @@ def noisy_image_test_set(dataset, seed, strength):
 # ---- recordings -----------------------------------------------------------------------------------
 
 
-def time_shift(sample_id, seed, strength):
-    """Return by how many ms the events of a sample are moved: float; strength : standard deviation, ms."""
-    return stream(seed, "time shift", sample_id).normal(0.0, strength)
+def time_shift(sample_id: int, seed: int, strength: float) -> float:
+    """Return the shift of a sample's events in ms; strength : its standard deviation in ms."""
+    return float(stream(seed, "time shift", sample_id).normal(0.0, strength))
 
 
-def mirrored(ms, steps):
-    """Return times (int [n]) mirrored at both ends, as often as needed, into 0..steps-1."""
+def mirrored(ms: np.ndarray, steps: int) -> np.ndarray:
+    """Return times (int [n]) mirrored at both ends, as often as needed, so that they are in 0..steps-1."""
     period = max(2 * (steps - 1), 1)
     ms = np.mod(ms, period)
     return np.minimum(ms, period - ms) if steps > 1 else np.zeros_like(ms)
 
 
-def shifted_raster(x, y, p, t_us, shift_ms, steps):
-    """Return the raster of one recording whose events are moved by `shift_ms`: uint8 [steps, 2312].
+def shifted_raster(raster: np.ndarray, shift_ms: float) -> np.ndarray:
+    """Return a raster whose bins are shifted by `shift_ms`, rounded and mirrored: uint8 [steps, n_inputs].
 
-    x, y, p, t_us : int [n], as `nalsm.encoding.raster_from_events` takes them
+    raster : uint8 [steps, n_inputs]; several bins may be shifted to the same one, where pulses of an input become one
     """
-    x, y, p, t_us = (np.asarray(values).astype(np.int64) for values in (x, y, p, t_us))
-    shown = np.rint(t_us / 1000) < steps
-    ms = np.rint(t_us[shown] / 1000 + shift_ms).astype(np.int64)
-    return raster_from_events(x[shown], y[shown], p[shown], 1000 * mirrored(ms, steps), steps)
+    steps = len(raster)
+    targets = mirrored(np.rint(np.arange(steps) + shift_ms).astype(np.int64), steps)
+    shifted = np.zeros_like(raster)
+    for target, row in zip(targets, raster, strict=True):
+        shifted[target] |= row
+    return shifted
 
 
 @dataclass(frozen=True)
 class ShiftedEvents(EventSplit):
-    """Recordings, each moved in time; see `time_shift` (strength : ms)."""
+    """Recordings, each shifted in time.
+
+    strength : standard deviation of the shifts in ms
+    """
 
     strength: float
 
-    def presentation(self, indices, steps, seed):
-        rasters = np.zeros((len(indices), steps, N_EVENT_INPUTS), np.uint8)
-        for raster, events, sample_id in zip(rasters, self.events(indices), self.sample_ids[indices], strict=True):
-            raster[:] = shifted_raster(*events, time_shift(sample_id, seed, self.strength), steps)
+    def presentation(self, indices: np.ndarray, steps: int, seed: int) -> np.ndarray:
+        """See `nalsm.datasets.Split.presentation`."""
+        rasters = super().presentation(indices, steps, seed)
+        for raster, sample_id in zip(rasters, self.sample_ids[indices], strict=True):
+            raster[:] = shifted_raster(raster, time_shift(sample_id, seed, self.strength))
         return rasters
 
 
-def shifted_event_test_set(dataset, _seed, strength):
-    """Return the data set with its test recordings moved in time."""
+def shifted_event_test_set(dataset: Dataset, _seed: int, strength: float) -> Dataset:
+    """Return the whole data set with its test recordings shifted in time; strength as in `time_shift`.
+
+    The shifts are drawn when samples are presented, from the seed that is given there.
+    """
     test = dataset.test
     return replace(dataset, test=ShiftedEvents(test.recordings, test.places, test.labels, test.sample_ids, strength))

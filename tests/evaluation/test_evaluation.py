@@ -8,8 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nalsm.datasets.noise import NoisyImages, mirrored, noisy_images, shifted_raster, time_shift
-from nalsm.encoding import raster_from_events
 from nalsm.evaluation import branching_factor, branching_factors, kernel_quality, mean_rank, neuron_branching_factors
 from nalsm.evaluation.accuracy import accuracy_of
 from nalsm.evaluation.kernel_quality import rank, ranks
@@ -173,100 +171,6 @@ def test_ranks_use_one_thread_for_each_operation(counted, monkeypatch):
     ranks(*counted, per_class=2, draws=2)
     blas = [library["num_threads"] for libraries in seen for library in libraries if library["user_api"] == "blas"]
     assert set(blas) == {1}
-
-
-# ---- noise on images ------------------------------------------------------------------------------
-
-
-def test_noisy_images():
-    images = np.zeros((40, 28, 28), np.uint8)
-    images[20:] = 200
-    noisy = noisy_images(images, np.arange(40), seed=1, strength=125.0)
-    assert noisy.dtype == np.float32
-    assert (noisy.min(), noisy.max()) == (0, 255)
-    assert np.any(noisy % 1)  # not rounded
-    black, bright = noisy[:20], noisy[20:]  # shares of a normal distribution of standard deviation 125
-    for share, expected in (
-        ((black == 0).mean(), 0.5), ((black > 125).mean(), 0.15866), ((black == 255).mean(), 0.02068),
-        ((bright == 0).mean(), 0.0548), ((bright > 200).mean(), 0.5), ((bright == 255).mean(), 0.32997),
-    ):  # fmt: skip
-        assert share == pytest.approx(expected, abs=0.012)
-
-
-def test_noise_depends_on_seed_and_sample_alone():
-    images = np.random.default_rng(0).integers(0, 256, (6, 5, 5)).astype(np.uint8)
-    noisy = noisy_images(images, np.arange(60_000, 60_006), seed=1, strength=125.0)
-    np.testing.assert_array_equal(noisy_images(images[[4, 1]], [60_004, 60_001], seed=1, strength=125.0), noisy[[4, 1]])
-    assert not np.array_equal(noisy_images(images, np.arange(60_000, 60_006), seed=2, strength=125.0), noisy)
-    alike = noisy_images(np.full_like(images, 128), np.arange(6), seed=1, strength=125.0)
-    assert len(np.unique(alike.reshape(6, -1), axis=0)) == 6
-    shifts = np.array([time_shift(k, seed=1, strength=10.0) for k in range(2_000)])
-    assert shifts.mean() == pytest.approx(0, abs=0.7)
-    assert shifts.std() == pytest.approx(10, abs=0.5)
-    assert [time_shift(k, seed=1, strength=10.0) for k in (1_999, 3)] == list(shifts[[1_999, 3]])
-    assert time_shift(3, seed=2, strength=10.0) != shifts[3]
-
-
-def test_noisy_images_have_pulses_of_their_own():
-    from nalsm.datasets.images import ImageSplit
-
-    images, scale = np.full((4, 5, 6), 0.6, np.float32), np.full(4, 0.5, np.float32)
-    arguments = (images, scale, np.arange(4, dtype=np.uint8), np.arange(4))
-    clean, noisy = ImageSplit(*arguments), NoisyImages(*arguments)
-    rasters = noisy.presentation(np.arange(4), 50, seed=3)
-    assert not np.array_equal(rasters, clean.presentation(np.arange(4), 50, seed=3))
-    assert rasters.mean() == pytest.approx(0.3, abs=0.02)
-    part = noisy.subset(np.array([1, 3]))  # still noisy, and the same samples
-    assert isinstance(part, NoisyImages)
-    np.testing.assert_array_equal(part.presentation(np.arange(2), 50, seed=3), rasters[[1, 3]])
-
-
-# ---- noise on recordings --------------------------------------------------------------------------
-
-
-@given(ms=st.integers(-2_000, 2_000), steps=st.integers(1, 300))
-@settings(deadline=None)
-def test_mirrored(ms, steps):
-    expected = ms
-    while steps > 1 and not 0 <= expected < steps:
-        expected = -expected if expected < 0 else 2 * (steps - 1) - expected
-    assert mirrored(np.array([ms]), steps)[0] == (expected if steps > 1 else 0)
-
-
-def test_mirrored_at_both_ends():
-    assert list(mirrored(np.array([-3, -1, 0, 5, 249, 250, 252]), 250)) == [3, 1, 0, 5, 249, 248, 246]
-
-
-@pytest.mark.parametrize(
-    ("t_us", "shift", "ms"),
-    [
-        (100_000, 0.0, 100),
-        (100_400, 0.2, 101),  # the sum is rounded, not the parts
-        (100_400, 10.05, 110),
-        (2_000, -7.3, 5),
-        (249_000, 4.0, 245),
-        (249_400, 0.0, 249),
-        (249_600, -20.0, None),  # the clean presentation does not show it
-        (260_000, -30.0, None),
-    ],
-)
-def test_shifted_event(t_us, shift, ms):
-    raster = shifted_raster([3], [2], [1], [t_us], shift, 250)
-    assert list(zip(*np.nonzero(raster), strict=True)) == ([] if ms is None else [(ms, 1156 + 2 * 34 + 3)])
-
-
-@given(seed=st.integers(0, 2**32), shift=st.integers(-30, 30))
-@settings(max_examples=25, deadline=None)
-def test_shifted_raster_is_the_raster_moved(seed, shift):
-    random = np.random.default_rng(seed)
-    x, y, p = random.integers(0, 34, 200), random.integers(0, 34, 200), random.integers(0, 2, 200)
-    events = x, y, p, 1000 * random.integers(0, 130, 200)
-    clean = raster_from_events(*events, 100)
-    moved = shifted_raster(*events, float(shift), 100)
-    middle = slice(35, 65)  # nothing mirrored comes here
-    np.testing.assert_array_equal(moved[middle], np.roll(clean, shift, axis=0)[middle])
-    assert np.array_equal(moved.any(axis=0), clean.any(axis=0))  # nothing is lost
-    np.testing.assert_array_equal(shifted_raster(*events, 0.0, 100), clean)
 
 
 # ---- accuracy -------------------------------------------------------------------------------------
