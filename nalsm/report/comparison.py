@@ -1,13 +1,22 @@
 """Several runs side by side: the pictures and the table of main facts."""
 
+from typing import TYPE_CHECKING
+
 from nalsm.evaluation.paper import SOURCE
 from nalsm.report import pictures
 from nalsm.report.run_data import Missing
 from nalsm.report.sections import Section
+from nalsm.report.settings_shown import TITLES
+
+if TYPE_CHECKING:
+    from nalsm.report.run_data import RunData
+
+Facts = list[tuple[str, list]]
+_STAGES = ("initialisation", "counting", "readout")
 
 
-def compare(runs):
-    """Return (Sections, [(name of a fact, its value for each run)]) of a list of RunData."""
+def compare(runs: list["RunData"]) -> tuple[list[Section], Facts]:
+    """Return (sections, [(name of a fact, its value for each run)])."""
     return [_accuracies(runs), _curves(runs)], _facts(runs)
 
 
@@ -21,12 +30,12 @@ def _accuracies(runs):
         for run in runs
     ]
     text = (
-        "Test accuracy of each run at the cycle with the best validation accuracy; grey: what is published for the "
-        f"same model, data and number of neurons ({SOURCE}), where there is a figure."
+        "Test accuracy of each run at the cycle with the best validation accuracy. Grey: the published figure for the "
+        f"same model, data and number of neurons ({SOURCE}), if there is one."
     )
     unfinished = [str(run.status.version) for run in runs if run.status.state != "finished"]
     if unfinished:
-        text += f" Not finished: {', '.join(unfinished)}; what they have reached so far is shown."
+        text += f" Not finished: {', '.join(unfinished)}; the page shows what they have reached so far."
     reduced = [str(run.status.version) for run in runs if run.is_reduced]
     if reduced:
         text += (
@@ -51,7 +60,7 @@ def _curves(runs):
             curves.append((f"{run.status.version}: {run.status.model}, {run.status.dataset}", values))
     if not curves:
         return Section("curves", title, "Missing: no run has finished a cycle of the readout yet.")
-    text = "Share of validation samples classified correctly after each cycle over the training samples."
+    text = "Share of validation samples that are classified correctly after each cycle over the training samples."
     alt = f"Curves of validation accuracy of {len(curves)} runs"
     return Section("curves", title, text, alt, pictures.learning_curves(curves))
 
@@ -62,28 +71,26 @@ def _facts(runs):
         return f"{100 * accuracies[split]:.2f} %" if accuracies else "not yet"
 
     def number(run, name):
-        value = run.identity.get(name, "?")
+        value = run.identity.get(name, "-")
         return f"{value:,}" if isinstance(value, int) else value
 
+    sizes = ("train_samples", "valid_samples", "test_samples", "init_samples", "cycles", "batch_size")
     facts = [
         ("model", lambda run: run.status.model),
         ("data", lambda run: run.status.dataset),
-        ("knobs", lambda run: ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in run.status.knobs.items()) or "none"),
+        ("knobs", lambda run: ", ".join(run.knob_labels) or "none"),
         ("state", lambda run: run.status.state or f"cannot be read: {run.status.problem}"),
         ("test accuracy", lambda run: percent(run, "test")),
-        ("published", lambda run: f"{run.published} %" if run.published else "no figure"),
+        ("published", lambda run: f"{run.published} % ({run.published.kind})" if run.published else "no figure"),
         ("validation accuracy", lambda run: percent(run, "valid")),
         ("training accuracy", lambda run: percent(run, "train")),
         ("best validation cycle", lambda run: f"{run.status.best_cycle:,}" if run.status.best_cycle else "none yet"),
         ("network", lambda run: f"{run.status.network} ({run.n_liquid or '?'} neurons)"),
         ("seed", lambda run: run.status.seed),
-        *(
-            (name.replace("_", " "), lambda run, name=name: number(run, name))
-            for name in ("train_samples", "valid_samples", "test_samples", "init_samples", "cycles", "batch_size")
-        ),
+        *((TITLES[name], lambda run, name=name: number(run, name)) for name in sizes),
         *(
             (f"seconds, {stage}", lambda run, stage=stage: f"{run.status.seconds.get(stage, 0):,.0f}")
-            for stage in ("initialisation", "counting", "readout")
+            for stage in _STAGES
         ),
         ("started", lambda run: run.parameters.get("started", "?")),
     ]

@@ -3,12 +3,17 @@
 Colours are those of Okabe and Ito, which people with any kind of colour blindness can tell apart.
 """
 
+import io
+from pathlib import Path
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+
+from nalsm.storage.files import replacing
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"  # (the yellow is too pale for lines on white)
@@ -25,7 +30,21 @@ _MOST_LAYERS = 20
 _STYLE = {"titlesize": 12, "labelsize": 12, "ticksize": 11}
 
 
-def new_figure(height):
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG. Its bytes do not depend on the day, or on the version of matplotlib's name tag."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
+    return image.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG file, whole."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(png(figure))
+
+
+def new_figure(height: float) -> Figure:
+    """Return an empty figure as wide as a page; `height` in inches."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure

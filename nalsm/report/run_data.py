@@ -9,6 +9,7 @@ import numpy as np
 
 from nalsm.datasets import is_known, is_simulated, source_of
 from nalsm.evaluation.paper import closest_figure, is_reduced, published_accuracy, published_branching
+from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
 from nalsm.runs.listing import read_status
@@ -67,7 +68,24 @@ class RunData:
         return self._source.class_word
 
     @property
-    def is_reduced(self):
+    def knob_values(self) -> list[tuple[str, str]]:
+        """Return (name with published spelling and unit, value) of each knob, in the order of the questions."""
+        knobs = self.status.knobs
+        return [(knob.heading, f"{knobs[knob.name]:g}") for knob in self._model_knobs if knob.name in knobs]
+
+    @property
+    def knob_labels(self) -> list[str]:
+        """Names and value of each knob."""
+        return [
+            knob.label(self.status.knobs[knob.name]) for knob in self._model_knobs if knob.name in self.status.knobs
+        ]
+
+    @property
+    def _model_knobs(self):
+        return MODELS[self.status.model].knobs if self.status.model in MODELS else ()
+
+    @property
+    def is_reduced(self) -> bool:
         """Whether it used fewer samples, snapshots or cycles than the published runs."""
         return is_reduced(self.identity)
 

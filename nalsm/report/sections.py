@@ -33,7 +33,7 @@ def sections(run):
     """Yield the Sections of a RunData, one at a time (a figure takes memory)."""
     for make, name, title in (
         (accuracy, "accuracy", "Accuracy while the readout trains"),
-        (confusion, "confusion", "What the readout takes for what"),
+        (confusion, "confusion", "Confusion matrix"),
         (class_accuracy, f"{run.class_word}_accuracy", f"Accuracy by {run.class_word}"),
         (raster, "spikes", "Spikes of one sample"),
         (branching, "branching_factor", "Branching factor"),
@@ -187,12 +187,12 @@ def weights(run):
     }
     groups["input"] = values[pre == 2]
     mean = float(np.abs(values[pre < 2]).mean()) if np.any(pre < 2) else 0.0
-    text = f"Weights by type of synapse (pre → post; E excitatory, I inhibitory). All began at ±{before:g} (dashed). "
+    text = f"Weights by type of synapse (pre → post; E excitatory, I inhibitory). All started at ±{before:g} (dashed). "
     if learns:
-        rule = type(MODELS[run.status.model].initialisation(run.status.knobs)).__name__
+        rule = MODELS[run.status.model].initialisation(run.status.knobs)
         text += (
-            f"Initialisation with {rule} left liquid synapses a mean absolute weight of {mean:.2f}; its bounds are "
-            f"±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."
+            f"Initialisation with {rule.title} left liquid synapses a mean absolute weight of {mean:.2f}. Its bounds "
+            f"are ±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."
         )
     else:
         text += "Nothing learns in this model: they stay there."

@@ -6,7 +6,8 @@ from statistics import mean
 
 from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
-from nalsm.storage.files import replacing, write_text
+from nalsm.report.pictures import save
+from nalsm.storage.files import write_text
 from nalsm.sweep import pictures
 from nalsm.sweep.findings import (
     best_of_each_network,
@@ -222,8 +223,7 @@ def _save(figure, path, name):
     """Save a picture beside the page; return its file name."""
     words = "".join(c if c.isalnum() else "_" for c in name.lower())
     picture = path.with_name(f"{path.stem}_{words}.png")
-    with replacing(picture) as temporary:
-        pictures.save(figure, temporary)
+    save(figure, picture)
     return picture.name
 
 

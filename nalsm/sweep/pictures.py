@@ -4,13 +4,8 @@ from statistics import mean
 
 from matplotlib.ticker import NullLocator
 
-from nalsm.report.pictures import BLUE, DPI, GREY, ORANGE, legend, new_figure, tidy
+from nalsm.report.pictures import BLUE, GREY, ORANGE, legend, new_figure, tidy
 from nalsm.sweep.findings import mean_and_deviation
-
-
-def save(figure, path):
-    """Write a figure as PNG; nothing in the file changes with the day it is made on."""
-    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
 
 
 def knob_curve(name, values, groups):

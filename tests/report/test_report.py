@@ -27,10 +27,10 @@ def data(place, version=7):
     return RunData(place / "train_data", version, place / "networks")
 
 
-def report(place):
+def report(place, draw=None):
     """Write the report of run 7; return (Page, titles of what is missing)."""
     run_data = data(place)
-    missing = write_report(run_data, run_data.folder.report)
+    missing = write_report(run_data, run_data.folder.report, draw)
     return Page(run_data.folder.report), missing
 
 
@@ -68,12 +68,12 @@ def assert_self_contained(page):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Figures are made, but not drawn: that takes seconds a page."""
+def quick():
+    """What to draw figures with where only the page matters: drawing takes seconds a page."""
     dot = base64.b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     )
-    monkeypatch.setattr("nalsm.report._png", lambda figure: dot)
+    return lambda figure: dot
 
 
 @pytest.fixture(scope="module")
@@ -119,17 +119,31 @@ def test_page_says_what_is_seen_and_what_is_published(written):
         "worst: 4 (75.0 %)",
         "a 3, for 100 ms",
         "Published for NALSM on MNIST: 1.246 ± 0.023 (at astrocyte weight (ASTRO_W_SCALING) 0.015",
-        "All began at ±3",
-        "Initialisation with AstrocyteSTDP",
+        "All started at ±3",
+        "Initialisation with astrocyte-modulated STDP",
         "10 x 10 x 10",
         "322 s altogether",
-        "knob_astrocyte_weight 0.015",
+        "astrocyte weight (ASTRO_W_SCALING) 0.015",
+        "samples in a batch 20",
+        "Confusion matrix",
         "2026-01-01",
     ):
         assert words in page.text, words
     assert "Missing" not in page.text
     assert "imulated" not in page.text
     assert "not finished" not in page.text
+
+
+def test_pages_have_plain_names_only(quick, tmp_path):
+    """No identifiers of the code: settings, knobs and rules have English names, the knob its published spelling too."""
+    knobs = {"knob_threshold_hz": 37.0, "knob_range_hz": 23.0, "knob_initial_weight": 1.0}
+    made_run(tmp_path, model="LSM+AP-STDP", **knobs)
+    one, _ = report(tmp_path, quick)
+    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html", quick)
+    for page in (one, Page(tmp_path / "both.html")):
+        words = re.sub(r"\S*/\S*|\S+\.\w+data\w*|[A-Z]+(_[A-Z]+)+", "", page.text)  # paths, published spellings
+        assert re.findall(r"\w*[a-z]_\w*|APSTDP|AstrocyteSTDP", words) == []
+        assert "activity threshold (STDP_NEURON_RATE_THESHOLD)" in page.text
 
 
 def test_confusion_matrix(tmp_path):
@@ -171,7 +185,7 @@ def test_unfinished_run(quick, tmp_path, stage, shown, words):
     folder = made_run(tmp_path, 7, stage)
     leftover = folder.report_picture("accuracy")
     leftover.write_text("of the run that was in this folder before")
-    page, missing = report(tmp_path)
+    page, missing = report(tmp_path, quick)
     assert "The run is not finished." in page.text
     for word in words:
         assert word in page.text
@@ -183,8 +197,8 @@ def test_unfinished_run(quick, tmp_path, stage, shown, words):
 def test_text_of_others_is_escaped(quick, tmp_path):
     details = {"command": "<script>alert(1)</script>", "machine": "<b>&amp;</b>", "packages": {"<i>": '"x"'}}
     made_run(tmp_path, dataset='<img src="x">', details=details)
-    one, _ = report(tmp_path)
-    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html")
+    one, _ = report(tmp_path, quick)
+    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html", quick)
     for page in (one, Page(tmp_path / "both.html")):
         assert_self_contained(page)
         assert '<img src="x">' in page.text
@@ -195,8 +209,8 @@ def test_text_of_others_is_escaped(quick, tmp_path):
 
 def test_simulated_data_are_named_so(quick, tmp_path):
     made_run(tmp_path, network=made_network(2312), dataset="simulated N-MNIST")
-    one, _ = report(tmp_path)
-    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html")
+    one, _ = report(tmp_path, quick)
+    write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html", quick)
     for page in (one, Page(tmp_path / "both.html")):
         assert "Simulated data." in page.text
         assert "They are not N-MNIST" in page.text
@@ -206,7 +220,7 @@ def test_simulated_data_are_named_so(quick, tmp_path):
 
 def test_classes_of_fashion_mnist(quick, tmp_path):
     folder = made_run(tmp_path, dataset="Fashion-MNIST")
-    page, _ = report(tmp_path)
+    page, _ = report(tmp_path, quick)
     assert "coat taken for ankle boot" in page.text
     assert "83.05 ± 0.21" in page.text
     assert folder.report_picture("class_accuracy").exists()
@@ -214,7 +228,7 @@ def test_classes_of_fashion_mnist(quick, tmp_path):
 
 def test_model_without_initialisation(quick, tmp_path):
     made_run(tmp_path, model="LSM")
-    page, missing = report(tmp_path)
+    page, missing = report(tmp_path, quick)
     assert not missing
     assert "Nothing learns in this model" in page.text
 
@@ -222,17 +236,17 @@ def test_model_without_initialisation(quick, tmp_path):
 def test_branching_factors_that_were_computed_are_used(quick, tmp_path):
     folder = made_run(tmp_path)
     folder.write(folder.branching_factors("test", 1), {"per_sample": np.array([7.0, 8.0])})
-    assert "the mean here is 7.50" in report(tmp_path)[0].text
+    assert "the mean here is 7.50" in report(tmp_path, quick)[0].text
 
 
 def test_network_that_is_not_there_or_another(quick, tmp_path):
     made_run(tmp_path)
     path = network_path(tmp_path / "networks", 1)
     path.unlink()
-    page, missing = report(tmp_path)
+    page, missing = report(tmp_path, quick)
     assert f"there is no {path}; say with --networks-dir" in page.text
     made_network(n_inputs=700).save(path)
-    page, again = report(tmp_path)
+    page, again = report(tmp_path, quick)
     assert again == missing
     assert f"{path} is not the network of this run" in page.text
     assert "Published for NALSM on MNIST" in page.text  # the readout tells the number of neurons
@@ -252,7 +266,7 @@ def test_damaged_file(quick, tmp_path, name, titles):
     folder = made_run(tmp_path)
     path = folder.path / name
     path.write_bytes(path.read_bytes()[:-1])
-    page, missing = report(tmp_path)
+    page, missing = report(tmp_path, quick)
     assert len(missing) == titles
     assert f"{name} is damaged" in page.text
     assert "The run is not finished" not in page.text
@@ -276,7 +290,7 @@ def test_report_is_no_result(quick, tmp_path):
     folder = made_run(tmp_path, 7, "training")
     before = folder_contents(folder.path)
     for _ in range(2):
-        report(tmp_path)
+        report(tmp_path, quick)
     assert folder_contents(folder.path) == before
     with folder.locked():
         folder.start(folder.identity, {})
