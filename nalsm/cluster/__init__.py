@@ -1,8 +1,8 @@
 """Work on a Dask cluster: the forms of its address, and what is in this package.
 
 `connection` finds the cluster and its workers, or starts local ones; `tasks` keeps a bounded number of
-tasks on their way and says in one line why a cluster is lost; `counting` presents batches;
-`same_bits` refuses workers that would compute others; `commands` spreads whole programs.
+tasks on their way and says in one line why a cluster is lost; `counting` presents batches; `cells` spreads
+whole cells of a sweep; `same_bits` refuses workers that would compute other bits.
 
 Nothing of Dask is imported here: an address is checked while the questions are asked.
 """

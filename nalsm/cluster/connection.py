@@ -18,9 +18,7 @@ from distributed import Client, LocalCluster
 from nalsm.cluster import local_workers
 from nalsm.support.errors import MachineError
 from nalsm.support.resources import cores
-
-SECONDS_TO_ANSWER = 10  # for a scheduler
-SECONDS_FOR_WORKERS = 60  # until the first one is there, and without any in between
+from nalsm.support.tuning import TUNING
 
 _LOGGERS = ("distributed", "distributed.client", "distributed.gc", "bokeh", "tornado", "tornado.application", "asyncio")
 
@@ -54,12 +52,12 @@ def connected(address, say=lambda _text: None):
 
 def _client(target, address):
     try:
-        return Client(target, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+        return Client(target, timeout=TUNING.seconds_to_answer, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
         reason = "" if isinstance(error, TimeoutError) or "Timed out" in str(error) else f" ({error})"
         raise MachineError(
-            f"--cluster: no Dask scheduler answers at {address} within {SECONDS_TO_ANSWER} s{reason}; start one (dask "
-            "scheduler), mend the address, or leave --cluster out"
+            f"--cluster: no Dask scheduler answers at {address} within {TUNING.seconds_to_answer:g} s{reason}; start "
+            "one (dask scheduler), correct the address, or leave --cluster out"
         ) from None
 
 
@@ -67,13 +65,13 @@ def _wait_for_workers(client, address, say):
     with or_lost(address):
         if client.nthreads():
             return
-    say(f"waiting up to {SECONDS_FOR_WORKERS} s for workers of {address}")
+    say(f"waiting up to {TUNING.seconds_for_workers:g} s for workers of {address}")
     try:
-        client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+        client.wait_for_workers(1, timeout=TUNING.seconds_for_workers)
     except TimeoutError:
         raise MachineError(
-            f"--cluster: the scheduler at {address} has had no workers for {SECONDS_FOR_WORKERS} s; start some (dask "
-            f"worker {address} --nthreads 1), or leave --cluster out"
+            f"--cluster: the scheduler at {address} has had no workers for {TUNING.seconds_for_workers:g} s; start "
+            f"some (dask worker {address} --nthreads 1), or leave --cluster out"
         ) from None
     except OSError as error:
         raise _lost(address, error) from None
@@ -93,7 +91,7 @@ def or_lost(address):
 def _lost(address, reason=""):
     return MachineError(
         f"--cluster: the connection to the scheduler at {address} was lost{f' ({reason})' if str(reason) else ''}: "
-        "what was complete is kept, the same answers go on from it, with or without --cluster"
+        "completed work is kept; to resume, give the same answers again, with or without --cluster"
     )
 
 

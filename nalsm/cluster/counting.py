@@ -39,7 +39,7 @@ def count_on_cluster(address, run, presentation, batches):
     """
     number = local_workers(address)
     threads = run.settings.threads or (threads_of_local(number) if number else 0)
-    shared = run.network, presentation, run.liquid.engine, run.settings.gpu, threads, fingerprint()
+    shared = run.network, presentation, run.liquid.engine, run.settings.gpu, threads, fingerprint(run.liquid.engine)
     with connected(address, run.say) as client:
         name = uuid4().hex[:12]
         with or_lost(address):
@@ -74,9 +74,9 @@ class Counter:
         from nalsm.liquid import open_liquid
 
         worker = get_worker()
-        require_same(self.wanted, fingerprint(), worker.address)
-        share = max(1, cores() // worker.state.nthreads)
         choose_device(self.gpu, say=lambda _text: None)
+        require_same(self.wanted, fingerprint(self.engine), worker.address)
+        share = max(1, cores() // worker.state.nthreads)
         return open_liquid(self.network, self.engine, self.threads or share)
 
     def __getstate__(self):

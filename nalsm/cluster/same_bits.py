@@ -7,39 +7,57 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from distributed import Client
 
 from nalsm import __version__
+from nalsm.liquid.devices import gpu_is_visible
+from nalsm.liquid.tensorflow_setup import tensorflow
 from nalsm.support.errors import MachineError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-@cache
-def fingerprint():
-    """Return what decides the bits here, by name (str)."""
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return {
-        "nalsm": f"{__version__} (source {digest.hexdigest()[:12]})",
+def fingerprint(engine: str = "event") -> dict[str, str]:
+    """Return what decides the bits here, by name.
+
+    engine : for "tensorflow" also TensorFlow and the device that it computes on, which has to be chosen before
+    """
+    found = {
+        "nalsm": f"{__version__} (source {_source_digest()[:12]})",
         "numpy": np.__version__,
         "numba": version("numba"),
         "Python": platform.python_version(),
         "machine": platform.machine(),
     }
+    return found | ({"tensorflow": version("tensorflow"), "device": _device()} if engine == "tensorflow" else {})
 
 
-def require_same(wanted, found, worker):
+def _device():
+    if not gpu_is_visible():
+        return "CPU"
+    config = tensorflow().config
+    return config.experimental.get_device_details(config.list_physical_devices("GPU")[0]).get("device_name", "GPU")
+
+
+@cache
+def _source_digest():
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def require_same(wanted: dict[str, str], found: dict[str, str], worker: str) -> None:
     """Raise MachineError that names a worker and the first thing in which its fingerprint is not the wanted one."""
     for name, here in wanted.items():
         if found.get(name) != here:
             raise MachineError(
-                f"--cluster: worker {worker} has {name} {found.get(name)}, this program {here}: it might compute other "
-                "bits; install the same there and start it again, or stop it"
+                f"--cluster: worker {worker} has {name} {found.get(name)}, this program {here}: it might compute "
+                "other bits; install the same there and start it again, or stop it"
             )
 
 
-def require_same_workers(client, workers=None):
+def require_same_workers(client: Client, workers: list[str] | None = None) -> None:
     """Raise MachineError unless these workers (None: all of now) would compute the same bits as this program."""
     wanted = fingerprint()
     for worker, found in client.run(fingerprint, workers=workers, on_error="return").items():

@@ -8,12 +8,10 @@ from itertools import islice
 
 from distributed import KilledWorker
 
-from nalsm.cluster.connection import SECONDS_FOR_WORKERS, or_lost
+from nalsm.cluster.connection import or_lost
 from nalsm.cluster.same_bits import require_same_workers
 from nalsm.support.errors import MachineError, NalsmError
-
-SECONDS_BETWEEN_LOOKS = 1.0  # at the workers there are
-SECONDS_TO_TAKE = 30.0  # a result from its worker, before looking whether there still is one
+from nalsm.support.tuning import TUNING
 
 
 def results(client, address, items, submit, per_thread):
@@ -36,7 +34,7 @@ def results(client, address, items, submit, per_thread):
             if not waiting:
                 return
             try:
-                future = done.get(timeout=SECONDS_BETWEEN_LOOKS)
+                future = done.get(timeout=TUNING.seconds_between_looks)
             except queue.Empty:
                 continue
             result = _result(client, address, future, workers)
@@ -51,7 +49,7 @@ def results(client, address, items, submit, per_thread):
 def _result(client, address, future, workers):
     while True:
         try:
-            return future.result(timeout=SECONDS_TO_TAKE)
+            return future.result(timeout=TUNING.seconds_to_take)
         except Exception as error:
             if future.status == "error":
                 raise _failed(client, address, error) from error
@@ -81,20 +79,21 @@ class _Workers:
     def __init__(self, client, address):
         self.client, self.address = client, address
         self._threads = {}  # by address of the worker
-        self._looked, self._there = -SECONDS_BETWEEN_LOOKS, time.monotonic()
+        self._looked, self._there = -TUNING.seconds_between_looks, time.monotonic()
 
     def threads(self):
         """Return the number of threads of all workers; raises MachineError as `results` does."""
         now = time.monotonic()
-        if now - self._looked >= SECONDS_BETWEEN_LOOKS:
+        if now - self._looked >= TUNING.seconds_between_looks:
             self._look()
             self._looked = now
         if self._threads:
             self._there = now
-        elif now - self._there > SECONDS_FOR_WORKERS:
+        elif now - self._there > TUNING.seconds_for_workers:
             raise MachineError(
-                f"--cluster: all workers of {self.address} were lost, and none came for {SECONDS_FOR_WORKERS} s: what "
-                "was complete is kept, the same answers go on from it, with or without --cluster"
+                f"--cluster: all workers of {self.address} were lost, and no others came for "
+                f"{TUNING.seconds_for_workers:g} s: completed work is kept; to resume, give the same answers again, "
+                "with or without --cluster"
             )
         return sum(self._threads.values())
 

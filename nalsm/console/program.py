@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -10,6 +12,9 @@ from typing import Any, NoReturn
 import click
 
 from nalsm.support.errors import NalsmError
+from nalsm.support.tuning import TUNING
+
+PARENT = "NALSM_PARENT"  # environment variable: number of the process without which a program has to stop
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_TO_TRY_AGAIN = 0.05
@@ -44,12 +49,26 @@ def _stop_on_signals() -> None:
     sys.unraisablehook = overlooked
 
 
+def _stop_without_parent() -> None:
+    """Stop this process as SIGTERM does if the process that asked for it in the environment is gone."""
+    parent = os.environ.pop(PARENT, None)
+
+    def watch() -> None:
+        while str(os.getppid()) == parent:
+            time.sleep(TUNING.seconds_between_looks)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if parent:
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def run_program(program: click.Command) -> NoReturn:
     """Run a click command and exit.
 
     Exit codes: 0 success, 2 the user's mistake, 1 a failure of the machine, 128 + the number of a signal.
     """
     _stop_on_signals()
+    _stop_without_parent()
     for stream in (sys.stdin, sys.stdout):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # an answer may be any bytes

@@ -14,6 +14,10 @@ class Tuning:
 
     seconds_between_checkpoints : checkpoints of initialisation and readout training
     seconds_between_lines : lines of progress where standard output is no terminal
+    seconds_between_looks : at the workers of a cluster, at a parent process, at a folder's lock
+    seconds_for_workers : until the first worker of a cluster is there, and without any in between
+    seconds_to_answer : for the scheduler of a cluster
+    seconds_to_take : a result from its worker, before looking whether a worker is left
     snapshots_at_a_time : snapshots of initialisation whose rasters are drawn and run in one call
     recordings_in_a_part : recordings of a packed part; packing is resumed at the first part that is missing
     recorded_samples : (batch number, batch size) -> the samples of that batch whose spikes are kept, in place of
@@ -23,6 +27,10 @@ class Tuning:
 
     seconds_between_checkpoints: float = 20.0
     seconds_between_lines: float = 10.0
+    seconds_between_looks: float = 1.0
+    seconds_for_workers: float = 60.0
+    seconds_to_answer: float = 10.0
+    seconds_to_take: float = 30.0
     snapshots_at_a_time: int = 250
     recordings_in_a_part: int = 1_000
     recorded_samples: Callable[[int, int], list[int]] | None = None

@@ -52,8 +52,7 @@ def main(files, networks, only, as_script, only_list, results, cluster, quiet, *
     if only_list:
         outcomes = _list(cells, places)
     elif cluster:
-        paths = {cell.version: sweep.path for sweep in sweeps for cell in sweep.cells}
-        outcomes = run_cells_on_cluster(cluster, paths, cells, places)
+        outcomes = run_cells_on_cluster(cluster, cells, places)
     else:
         outcomes = run_cells(cells, places, quiet)
     for line in summary(outcomes):

@@ -1,26 +1,34 @@
 """Run the cells of a sweep: start what is not done yet, go on past a cell that fails, say so at the end."""
 
+import os
 import subprocess
-import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from nalsm.console.program import PARENT
 from nalsm.console.progress import say
+from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import NalsmError
-from nalsm.sweep.steps import steps_of
+from nalsm.support.tuning import TUNING
+from nalsm.sweep.plan import Cell
+from nalsm.sweep.steps import Places, Step, steps_of
 
 _SECONDS_TO_STOP = 15.0  # a training writes a checkpoint before it ends
+_WORDS = {"there": "already done", "made": "done", "failed": "failed"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended: "there" (nothing was to do), "made" or "failed", with the reason."""
+    """How a cell ended: "there" (nothing to do), "made" or "failed", with the reason."""
 
-    cell: object
+    cell: Cell
     state: str
     reason: str = ""
 
 
-def run_cells(cells, places, quiet=False):
+def run_cells(cells: list[Cell], places: Places, quiet: bool = False) -> list[Outcome]:
     """Bring every cell to its results, one after another; return the Outcomes."""
     outcomes = []
     for number, cell in enumerate(cells, 1):
@@ -29,100 +37,67 @@ def run_cells(cells, places, quiet=False):
     return outcomes
 
 
-def run_cell(cell, places, tell, quiet=False):
-    """Start the programs of a cell whose results are not there; return its Outcome."""
+def run_cell(
+    cell: Cell, places: Places, tell: Callable[[str], None], quiet: bool = False, only: str | None = None,
+    silent: bool = False,
+) -> Outcome:  # fmt: skip
+    """Start the programs of a cell that have no results yet; return its Outcome.
+
+    only : name of the one step to do; silent : the programs' standard output goes nowhere
+    """
     state = "there"
     for step in steps_of(cell, places, quiet):
         try:
-            if step.is_done():
+            if only not in (None, step.name) or step.is_done():
                 continue
             tell(f"{cell.title}: {step.name}")
-            code, error = start(step)
+            code, error = start(step, silent)
         except (NalsmError, OSError) as failure:
             code, error = 1, str(failure)
         if code:
             tell(f"{cell.title}: {step.name} failed ({error})")
             return Outcome(cell, "failed", f"{step.name} ended with {code}: {error}")
         state = "made"
-    if state == "there":
-        tell(f"{cell.title}: is there")
+    if state == "there" and not only:
+        tell(f"{cell.title}: {_WORDS[state]}")
     return Outcome(cell, state)
 
 
-def run_cells_on_cluster(address, paths, cells, places):
-    """Bring every cell to its results, each on one worker; return the Outcomes in the order of their ends.
+def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> list[Outcome]:
+    """Bring every cell to its results, each on one worker; return the Outcomes in the order in which they end.
 
-    address : as in `nalsm.cluster`; paths : the file that each cell comes from, by version
     The workers share the folders and the checkout with this program, under the same paths. Networks are made here
-    first: two cells may need the same one.
+    first, because several cells may need the same one.
     """
-    from nalsm.cluster.commands import Command
+    from nalsm.cluster.cells import on_workers
 
-    outcomes, commands = [], []
-    for cell in cells:
-        outcome = _prepare(cell, places)
-        if outcome:
-            outcomes.append(outcome)
-        else:
-            arguments = [sys.executable, "-m", "nalsm.sweep", str(paths[cell.version]), f"--only={cell.version}"]
-            count = [f"--networks={cell.network.seed}"]  # networks are counted by their seeds, from 1
-            folders = places.flags("data", "networks", "output")
-            commands.append((cell, Command([*arguments, *count, *folders, "--quiet"], cwd=str(places.root))))
-    cell_of = {id(command): cell for cell, command in commands}
     places.output_dir.mkdir(parents=True, exist_ok=True)
-    for command, code, output in _spread(address, [command for _, command in commands], places.output_dir):
-        cell = cell_of[id(command)]
-        outcomes.append(Outcome(cell, "failed", _reason(output)) if code else Outcome(cell, "made"))
-        say(f"[{len(outcomes)}/{len(cells)}] {cell.title}: {'failed' if code else 'done'}")
+    prepared = [(cell, run_cell(cell, places, say, quiet=True, only="network", silent=True)) for cell in cells]
+    outcomes = [outcome for _, outcome in prepared if outcome.state == "failed"]
+    todo = [cell for cell, outcome in prepared if outcome.state != "failed"]
+    for cell, outcome in on_workers(address, partial(_on_worker, places), todo, places.output_dir, say):
+        outcomes.append(outcome)
+        say(f"[{len(outcomes)}/{len(cells)}] {cell.title}: {_WORDS[outcome.state]}")
     return outcomes
 
 
-def _spread(address, commands, folder):
-    """Run commands on the workers; yield (command, code, output) as they end.
-
-    When a worker is lost its program still takes a moment to end, and the same cell on another worker is refused
-    meanwhile: such a cell is run once more, behind all others.
-    """
-    from nalsm.cluster.commands import run_commands
-
-    refused = []
-    for command, code, output in run_commands(address, commands, folder, say):
-        if code and "another process is working" in output:
-            refused.append(command)
-        else:
-            yield command, code, output
-    if refused:
-        yield from run_commands(address, refused, folder, say)
+def _on_worker(places, cell):
+    """Run a cell on a worker; the program of a lost worker may still be ending in the cell's folder."""
+    while RunFolder(places.output_dir, cell.version).is_locked():
+        time.sleep(TUNING.seconds_between_looks)
+    return run_cell(cell, places, lambda _text: None, quiet=True, silent=True)
 
 
-def _prepare(cell, places):
-    """Make a cell's network; return the Outcome of a cell that needs nothing else, or None."""
-    network, *others = steps_of(cell, places, quiet=True)
-    try:
-        if not network.is_done():
-            code, error = start(network)
-            if code:
-                return Outcome(cell, "failed", f"{network.name} ended with {code}: {error}")
-        return Outcome(cell, "there") if all(step.is_done() for step in others) else None
-    except (NalsmError, OSError) as failure:
-        return Outcome(cell, "failed", f"{network.name} ended with 1: {failure}")
+def start(step: Step, silent: bool = False) -> tuple[int, str]:
+    """Run the program of a step; return its exit code and its error line.
 
-
-def _reason(output):
-    """Return why the sweep of one cell failed, from its output."""
-    lines = output.strip().splitlines() or ["it said nothing"]
-    mark = "failed: "
-    return next((line.split(": ", 2)[2] for line in lines if line.startswith(mark)), lines[-1].removeprefix("error: "))
-
-
-def start(step):
-    """Run the program of a step; return (exit code, its line of error).
-
-    It has a session of its own: Ctrl-C reaches the sweep alone, which ends the program and waits for it.
+    The program has a session of its own: Ctrl-C reaches only the sweep, which stops the program and waits for it. If
+    this process is killed, the program stops as well.
     """
     program = subprocess.Popen(
         step.command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-        start_new_session=True,
+        stdout=subprocess.DEVNULL if silent else None, start_new_session=True,
+        env={**os.environ, PARENT: str(os.getpid())},
     )  # fmt: skip
     try:
         _, errors = program.communicate(step.standard_input)
@@ -135,11 +110,11 @@ def start(step):
             program.communicate()
         raise
     lines = errors.strip().splitlines()
-    return program.returncode, lines[-1].removeprefix("error: ") if lines else "it said nothing"
+    return program.returncode, lines[-1].removeprefix("error: ") if lines else "no message"
 
 
-def summary(outcomes):
-    """Return what came of the cells, in lines."""
+def summary(outcomes: list[Outcome]) -> list[str]:
+    """Return lines that say how many cells are done and why others failed."""
     states = [outcome.state for outcome in outcomes]
     done = len(states) - states.count("failed")
     lines = [f"{done} of {len(states)} cells are done, {states.count('there')} of them were before"] if done else []

@@ -1,5 +1,6 @@
 """Counting on a Dask cluster: the same files, whatever happens to workers, scheduler and program."""
 
+import itertools
 import json
 import os
 import pickle
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,10 +29,10 @@ from small_runs import (
 )
 
 from nalsm.cluster import check_address
-from nalsm.cluster import connection as connection_module
-from nalsm.cluster.commands import Command, run_commands
+from nalsm.cluster.cells import _run, on_workers
 from nalsm.cluster.connection import _local_cluster, connected
-from nalsm.cluster.counting import count_on_cluster, require_cluster
+from nalsm.cluster.counting import Counter, count_on_cluster, require_cluster
+from nalsm.cluster.same_bits import fingerprint, require_same
 from nalsm.cluster.tasks import results
 from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
@@ -42,6 +43,7 @@ from nalsm.network import Network
 from nalsm.rules import AstrocyteSTDP
 from nalsm.runs.counting import Batch, Presentation
 from nalsm.support.errors import MachineError, UserError
+from nalsm.support.tuning import TUNING
 
 SIZE = 5
 # Files that take their time, so that a program can be caught in the middle of counting.
@@ -296,17 +298,17 @@ def test_stopped_program_leaves_no_processes(place, number):
 def test_all_workers_lost(in_threads, monkeypatch):
     started, address = in_threads
     started.scale(1)
-    monkeypatch.setattr("nalsm.cluster.tasks.SECONDS_FOR_WORKERS", 0.5)
-    monkeypatch.setattr("nalsm.cluster.tasks.SECONDS_TO_TAKE", 0.5)
-    with pytest.raises(MachineError, match=r"all workers of .* were lost.*same answers go on"):
+    monkeypatch.setattr(TUNING, "seconds_for_workers", 0.5)
+    monkeypatch.setattr(TUNING, "seconds_to_take", 0.5)
+    with pytest.raises(MachineError, match=r"all workers of .* were lost.*same answers again"):
         for number, _ in enumerate(count_on_cluster(address, *small_run(40))):
             if number == 0:
                 started.scale(0)
 
 
 def test_no_scheduler_and_no_workers(in_threads, monkeypatch):
-    monkeypatch.setattr(connection_module, "SECONDS_TO_ANSWER", 1)
-    monkeypatch.setattr(connection_module, "SECONDS_FOR_WORKERS", 0.5)
+    monkeypatch.setattr(TUNING, "seconds_to_answer", 1)
+    monkeypatch.setattr(TUNING, "seconds_for_workers", 0.5)
     said = []
     with pytest.raises(MachineError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 within 1 s; start one"):
         require_cluster("tcp://127.0.0.1:1", said.append)
@@ -416,61 +418,72 @@ atexit.register(lambda: print([name for name in ("dask", "distributed", "numba")
     assert not (place / "train_data").exists()
 
 
-# ---- whole programs -------------------------------------------------------------------------------
+# ---- whole cells ----------------------------------------------------------------------------------
 
 
-def shell(text, answers=""):
-    return Command(["sh", "-c", text], answers)
+def test_each_item_once_and_one_at_a_time(address, tmp_path):
+    """Results of all items; on a worker with one thread they never overlap. Nothing stays in the folder."""
 
+    def work(number):
+        begin = time.monotonic()
+        time.sleep(0.1)
+        return os.getpid(), begin, time.monotonic(), number**2
 
-def test_programs_on_workers(cluster, address, tmp_path):
-    """Answers in, return code and output out, one at a time on a worker; nothing stays in the folder."""
-    commands = [shell(f"read x; echo $x; echo {k} >&2; exit {k}", f"answer {k}\n") for k in range(4)]
-    commands += [shell("kill -9 $$"), Command(["/no/such/program"])]
-    found = {command.arguments[-1]: (code, tail) for command, code, tail in run_commands(address, commands, tmp_path)}
-    for k in range(4):
-        assert found[commands[k].arguments[-1]] == (k, f"answer {k}\n{k}\n")
-    assert found["kill -9 $$"] == (137, "")
-    assert found["/no/such/program"] == (1, "error: /no/such/program: No such file or directory\n")
+    found = dict(on_workers(address, work, range(8), tmp_path, print))
+    assert {number: result[3] for number, result in found.items()} == {number: number**2 for number in range(8)}
+    by_worker = {}
+    for pid, begin, end, _ in found.values():
+        by_worker.setdefault(pid, []).append((begin, end))
+    assert len(by_worker) == 2
+    for spans in map(sorted, by_worker.values()):
+        assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_program_on_a_lost_worker_starts_again(cluster, address, tmp_path):
-    """The first attempt kills its worker, and does not outlive it."""
-    script = f"""
-        echo $$ >> {tmp_path}/pids
-        if [ $(wc -l < {tmp_path}/pids) = 1 ]; then
-            worker=$(ps -o ppid= -p $PPID); kill -9 $worker; sleep 60
-        fi
-        echo done"""
-    [(_, code, tail)] = run_commands(address, [shell(script)], tmp_path)
-    assert (code, tail) == (0, "done\n")
-    first, second = map(int, (tmp_path / "pids").read_text().split())
+def test_an_item_of_a_lost_worker_goes_to_another(address, tmp_path):
+    def work(item):
+        with (tmp_path / "pids").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if len((tmp_path / "pids").read_text().split()) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    assert list(on_workers(address, work, ["cell"], tmp_path, print)) == [("cell", "cell")]
+    first, second = (tmp_path / "pids").read_text().split()
     assert first != second
-    until(lambda: not psutil.pid_exists(first), seconds=10)
 
 
-def test_cancelled_program_ends(cluster, address, tmp_path):
-    running = run_commands(address, [shell(f"echo $$ > {tmp_path}/pid; exec sleep 60"), shell("exit 3")], tmp_path)
-    assert next(running)[1] == 3
-    until((tmp_path / "pid").exists)
-    running.close()
-    pid = int((tmp_path / "pid").read_text())
-    until(lambda: not psutil.pid_exists(pid), seconds=10)
-
-
-def test_programs_need_a_shared_folder_and_single_threads(in_threads, address, tmp_path, monkeypatch):
-    @contextmanager
-    def elsewhere(_folder):
-        yield str(tmp_path / "elsewhere" / ".token"), "text"
-
-    monkeypatch.setattr("nalsm.cluster.commands._token", elsewhere)
-    with pytest.raises(UserError, match=r"worker tcp://.* does not see .*elsewhere.*same path"):
-        list(run_commands(address, [shell("")], tmp_path))
+def test_cells_need_a_shared_folder_and_single_threads(in_threads, address, tmp_path):
     from distributed import Worker
 
     started, several = in_threads
     started.worker_spec, started.new_spec = {}, {"cls": Worker, "options": {"nthreads": 2}}
     started.scale(1)
     with pytest.raises(UserError, match=r"several threads.*--nthreads 1"):
-        list(run_commands(several, [shell("")], Path(tmp_path)))
+        list(on_workers(several, str, ["cell"], tmp_path, print))
+    with connected(address) as client, pytest.raises(UserError, match=r"worker tcp://.* does not see .*same path"):
+        client.submit(_run, str, "cell", str(tmp_path / "elsewhere"), pure=False).result()
+
+
+# ---- what decides the bits -----------------------------------------------------------------------
+
+
+def test_tensorflow_and_its_device_are_compared_for_its_engine():
+    """A worker with another TensorFlow or another GPU would compute other bits; the event engine uses neither."""
+    own = fingerprint("tensorflow")
+    assert own["tensorflow"] == version("tensorflow") and own["device"]
+    assert not {"tensorflow", "device"} & set(fingerprint("event"))
+    for name in ("tensorflow", "device"):
+        with pytest.raises(MachineError, match=f"worker w has {name} other, this program"):
+            require_same(own, {**own, name: "other"}, "w")
+
+
+def test_a_worker_with_another_tensorflow_counts_nothing(address):
+    """The worker itself compares: a program with another device is refused before anything is counted."""
+    network, wanted = (
+        Network.generate((3, 3, 3), 5, seed=1),
+        {**fingerprint("tensorflow"), "device": "GPU of the program"},
+    )
+    presentation = Presentation(np.zeros(network.n_synapses, np.float32), AstrocyteSTDP(), 5, seed=1)
+    with connected(address) as client, pytest.raises(MachineError, match=r"has device .*, this program GPU of the"):
+        client.submit(lambda: Counter(network, presentation, "tensorflow", -1, 1, wanted).liquid, pure=False).result()

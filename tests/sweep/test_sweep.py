@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from statistics import mean, stdev
 
 import numpy as np
+import psutil
 import pytest
 from small_runs import ROOT, assert_one_line_error, environment
 from sweep_places import (
@@ -33,7 +35,6 @@ from nalsm.evaluation.paper import published_runs as paper_runs
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import UserError
-from nalsm.sweep import execute
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import steps_of
 from nalsm.sweep.store import read_store
@@ -211,16 +212,33 @@ def test_cells_on_a_cluster(swept, tmp_path):
     assert_one_line_error(sweep(tmp_path, tmp_path / "sweep.toml", "--cluster=here"), 2, "--cluster: read 'here'")
 
 
-def test_a_cell_whose_lost_worker_still_ends_is_run_again(monkeypatch):
-    """The lock of a program that is ending refuses the cell at first; one that fails otherwise is not run again."""
-    commands = pytest.importorskip("nalsm.cluster.commands")
-    ends = {"a": [(0, "")], "b": [(1, "failed: ... another process is working in ver_1"), (0, "")], "c": [(1, "full")]}
+def test_a_worker_killed_in_a_cell(swept, tmp_path):
+    """SIGKILL to the worker of a cell: its program stops, and another worker finishes the cell with the same bits."""
+    pytest.importorskip("distributed")
+    arguments = sweep_command(tmp_path, file_of(tmp_path), "--cluster=local:2", "--networks=1")
+    process = subprocess.Popen(arguments, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    folder, until = tmp_path / "train_data" / "ver_201", time.monotonic() + 120
+    while not (folder / "VER_201_params.json").exists() and time.monotonic() < until:
+        time.sleep(0.002)
+    program = next(p for p in psutil.Process(process.pid).children(recursive=True) if "--output-dir" in str(p.cmdline())
+                   and p.pid == _holder(folder))  # fmt: skip
+    worker = program.parent()
+    worker.kill()
+    out, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    assert "3 of 3 cells are done, 0 of them were before" in out
+    assert contents(tmp_path) == {name: contents(swept[0])[name] for name in ("ver_101", "ver_201", "ver_301")}
+    assert not program.is_running()
 
-    def run_commands(_address, names, _folder, _say):
-        yield from [(name, *ends[name].pop(0)) for name in names]
 
-    monkeypatch.setattr(commands, "run_commands", run_commands)
-    assert list(execute._spread("local:2", ["b", "a", "c"], "folder")) == [("a", 0, ""), ("c", 1, "full"), ("b", 0, "")]
+def _holder(folder):
+    """Return the process that has the lock of a version folder open."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(file.path == str(folder / ".lock") for file in process.open_files()):
+                return process.pid
+    return None
 
 
 def test_a_network_of_that_number_that_is_another(tmp_path):
