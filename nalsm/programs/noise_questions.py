@@ -1,7 +1,9 @@
 """What a program that presents a noisy test set asks, and how the answers agree with the run's own record."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
+from nalsm.console.questions import Question
 from nalsm.datasets import DATA_SOURCES, source_of
 from nalsm.runs.noise_folder import NoiseFolder
 from nalsm.runs.record import is_on, open_run, runner, title
@@ -13,12 +15,12 @@ _KNOBS_ASKED = {"LSM": ("initial_weight",)}  # by model; the others' knobs are n
 _FLAGS = ("seed", "engine", "threads", "cluster", "data_dir", "networks_dir", "output_dir", "overwrite", "quiet")
 _HELP = {
     "seed": "of the noise; the run's own if not given",
-    "overwrite": "delete the noisy counts that are there",
+    "overwrite": "delete the existing noisy counts",
     "quiet": "print errors only",
 }
 
 
-def noise_questions(model, dataset, root):
+def noise_questions(model: str, dataset: str, root: Path) -> list[Question]:
     """Return the table of questions and settings of a noise program, in the order of asking."""
     table = {question.name: question for question in questions_for(model, dataset, root)}
 
@@ -53,8 +55,8 @@ def noise_questions(model, dataset, root):
     return [table["gpu"], replace(table["version"], check=check_version), *own, *flags]
 
 
-def noise_settings(model, dataset, root, answers):
-    """Return the Settings of the run that the answers name, with the answers in their place."""
+def noise_settings(model: str, dataset: str, root: Path, answers: dict) -> Settings:
+    """Return the settings of the run that the answers name, with the answers in their place."""
     folder = open_run(root, answers, answers["version"])
     identity = folder.identity
     knobs = {name.removeprefix("knob_"): value for name, value in identity.items() if name.startswith("knob_")}

@@ -1,18 +1,22 @@
 """The pictures of a report: from arrays to matplotlib figures, without pyplot and its global state.
 
-Colours are those of Okabe and Ito, which people with any kind of colour blindness can tell apart.
+The colours are those of Okabe and Ito, which people with any kind of colour blindness can tell apart.
 """
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from nalsm.evaluation.paper import Published
 from nalsm.storage.files import replacing
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -31,7 +35,7 @@ _STYLE = {"titlesize": 12, "labelsize": 12, "ticksize": 11}
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as PNG. Its bytes do not depend on the day, or on the version of matplotlib's name tag."""
+    """Return a figure as PNG, without the date and the name of the program."""
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
     return image.getvalue()
@@ -50,7 +54,8 @@ def new_figure(height: float) -> Figure:
     return figure
 
 
-def tidy(axes, xlabel="", ylabel="", title=""):
+def tidy(axes: Axes, xlabel: str = "", ylabel: str = "", title: str = "") -> None:
+    """Set labels and title in the common style."""
     axes.set_xlabel(xlabel, fontsize=_STYLE["labelsize"])
     axes.set_ylabel(ylabel, fontsize=_STYLE["labelsize"])
     if title:
@@ -59,15 +64,16 @@ def tidy(axes, xlabel="", ylabel="", title=""):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def legend(axes, **options):
+def legend(axes: Axes, **options: Any) -> None:
+    """Add a legend in the common style; options as in matplotlib."""
     axes.legend(**{"fontsize": 11, "frameon": False, **options})
 
 
 # ---- one run -------------------------------------------------------------------------------------
 
 
-def accuracy(accuracies, published=None):
-    """Accuracy after each cycle; accuracies: fractions by split, [cycles]; published: mean in percent, or None."""
+def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = None) -> Figure:
+    """Accuracy after each cycle; accuracies: fractions by split, [cycles]; published: mean in percent."""
     figure = new_figure(4.6)
     axes = figure.add_subplot()
     best = int(np.argmax(accuracies["valid"]))
@@ -102,8 +108,8 @@ def accuracy(accuracies, published=None):
     return figure
 
 
-def accuracy_range(curves, references=()):
-    """Return limits in percent that leave out the steep beginning of the curves ([cycles] each)."""
+def accuracy_range(curves: Sequence[np.ndarray], references: Sequence[float] = ()) -> tuple[float, float]:
+    """Return limits of the axis, in percent, that leave out the steep beginning of the curves ([cycles] each)."""
     lows = [values[len(values) // 20 :].min() for values in curves]
     highs = [values.max() for values in curves]
     low, high = min([*lows, *references]), max([*highs, *references])
@@ -111,8 +117,8 @@ def accuracy_range(curves, references=()):
     return max(0.0, low - margin), min(100.5, high + margin)
 
 
-def raster(spikes, n_exc, n_liquid):
-    """Spikes of one sample (bool [steps, N]), and how many there are in each ms."""
+def raster(spikes: np.ndarray, n_exc: int, n_liquid: int) -> Figure:
+    """Spikes of one sample (bool [steps, N]), and their number in each ms."""
     figure = new_figure(6.0)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
     steps = len(spikes)
@@ -140,7 +146,7 @@ def raster(spikes, n_exc, n_liquid):
     return figure
 
 
-def branching(factors_by_split, published=None):
+def branching(factors_by_split: Mapping[str, np.ndarray], published: float | None = None) -> Figure:
     """Branching factor of each recorded sample: float [samples] by split."""
     figure = new_figure(3.8)
     axes = figure.add_subplot()
@@ -164,10 +170,10 @@ def branching(factors_by_split, published=None):
     return figure
 
 
-def weights(groups, before, bound):
+def weights(groups: Mapping[str, np.ndarray], before: float, bound: float) -> Figure:
     """Histograms of weights by type of synapse.
 
-    groups : {title: float [n]}; before : absolute value of all weights at the start; bound : largest there can be
+    groups : {title: float [n]}; before : absolute value of all weights at the start; bound : largest possible value
     """
     figure = new_figure(5.6)
     panels = figure.subplots(2, 3).flat
@@ -200,8 +206,8 @@ def weights(groups, before, bound):
     return figure
 
 
-def weight_range(values, before, low, high):
-    """Return the limits of a histogram: all that weights may have, or a part where they keep close together."""
+def weight_range(values: np.ndarray, before: float, low: float, high: float) -> tuple[float, float]:
+    """Return the limits of a histogram: low and high, or closer ones if all weights are close to each other."""
     if not len(values):
         return low, high
     first, last = min(values.min(), before), max(values.max(), before)
@@ -209,13 +215,13 @@ def weight_range(values, before, low, high):
     return (first - margin, last + margin) if last - first < 0.3 * (high - low) else (low, high)
 
 
-def confusion(matrix, classes, word):
-    """How often each class (row) was taken for each (column): int [classes, classes]."""
+def confusion(matrix: np.ndarray, classes: Sequence[str], word: str) -> Figure:
+    """Confusion matrix, int [classes, classes]: true class (row), predicted class (column)."""
     long = max(map(len, classes)) > 2
     figure = new_figure(6.6 if long else 6.0)
     axes = figure.add_subplot()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", norm=PowerNorm(0.4, 0, 1))  # the root makes rare errors visible
+    axes.imshow(share, cmap="Blues", norm=PowerNorm(0.4, 0, 1))  # this power makes rare errors visible
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column]:
             colour = "white" if share[row, column] > 0.3 else "black"
@@ -223,13 +229,13 @@ def confusion(matrix, classes, word):
     numbers = range(len(classes))
     axes.set_xticks(numbers, classes, rotation=45 if long else 0, ha="right" if long else "center")
     axes.set_yticks(numbers, classes)
-    tidy(axes, f"{word} the readout chose", f"{word} shown")
+    tidy(axes, f"predicted {word}", f"true {word}")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return figure
 
 
-def class_accuracy(matrix, classes, word):
+def class_accuracy(matrix: np.ndarray, classes: Sequence[str], word: str) -> Figure:
     """Accuracy on each class, from a confusion matrix."""
     figure = new_figure(4.4)
     axes = figure.add_subplot()
@@ -252,7 +258,7 @@ def class_accuracy(matrix, classes, word):
     return figure
 
 
-def rates(hertz, positions, n_exc):
+def rates(hertz: np.ndarray, positions: np.ndarray, n_exc: int) -> Figure:
     """Mean rate of each liquid neuron (float [R]) at its grid point (int [R, 3]), layer by layer."""
     positions = np.asarray(positions, int)
     sizes = positions.max(axis=0) + 1
@@ -287,7 +293,7 @@ def rates(hertz, positions, n_exc):
     return figure
 
 
-def times(seconds):
+def times(seconds: Mapping[str, float]) -> Figure:
     """Seconds of each stage."""
     figure = new_figure(0.9 + 0.42 * len(seconds))
     axes = figure.add_subplot()
@@ -305,8 +311,8 @@ def times(seconds):
 # ---- several runs --------------------------------------------------------------------------------
 
 
-def comparison(rows):
-    """Test accuracies side by side; rows: [(label, percent or None, published.Accuracy or None)]."""
+def comparison(rows: Sequence[tuple[str, float | None, Published | None]]) -> Figure:
+    """Test accuracies side by side; rows: [(label, percent or None, published figure or None)]."""
     figure = new_figure(1.5 + 0.62 * len(rows))
     whole, near = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
     places = np.arange(len(rows))
@@ -344,7 +350,7 @@ def comparison(rows):
     return figure
 
 
-def learning_curves(curves):
+def learning_curves(curves: Sequence[tuple[str, np.ndarray]]) -> Figure:
     """Validation accuracy after each cycle of several runs; curves: [(label, fractions [cycles])]."""
     figure = new_figure(3.8 + 0.12 * len(curves))
     axes = figure.add_subplot()

@@ -1,21 +1,22 @@
-"""What a report shows of one run, read from its version folder piece by piece.
+"""The parts of a run that a report shows, each read from the version folder when it is needed.
 
-Every piece may be missing while a run is unfinished: its method then raises `Missing`, which says why.
+A part may be missing while a run is unfinished: its method then raises `Missing`, which says why.
 """
 
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from nalsm.datasets import is_known, is_simulated, source_of
-from nalsm.evaluation.paper import closest_figure, is_reduced, published_accuracy, published_branching
+from nalsm.evaluation.paper import Published, closest_figure, is_reduced, published_accuracy, published_branching
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
 from nalsm.runs.listing import read_status
 from nalsm.support.errors import DamagedFile, NalsmError
 
-# Settings that the report computes with; the file they are read from has no checksum.
+# Settings that the report computes with; parameter files of the first format have no checksum.
 _WHOLE_NUMBERS = (
     "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
     "sample_ms", "cycles",
@@ -23,7 +24,7 @@ _WHOLE_NUMBERS = (
 
 
 class Missing(Exception):
-    """A piece that is not there (yet); its text says why."""
+    """A part that is not available (yet); the text says why."""
 
 
 def _is_whole(identity):
@@ -34,7 +35,7 @@ def _is_whole(identity):
 class RunData:
     """The run in a version folder; `status` is its `nalsm.runs.listing.RunStatus`."""
 
-    def __init__(self, output_dir, version, networks_dir):
+    def __init__(self, output_dir: Path, version: int, networks_dir: Path) -> None:
         self.folder = RunFolder(output_dir, version)
         self.status = read_status(output_dir, version)
         self.networks_dir = networks_dir
@@ -46,11 +47,12 @@ class RunData:
             raise DamagedFile(f"{self.folder.parameters_json} holds other parameters than those of a run")
 
     @property
-    def identity(self):
+    def identity(self) -> dict:
+        """What decides the results, as recorded."""
         return self.folder.identity
 
     @property
-    def is_simulated(self):
+    def is_simulated(self) -> bool:
         return is_simulated(self.status.dataset)
 
     @property
@@ -59,12 +61,12 @@ class RunData:
         return source_of(name if is_known(name) else "MNIST")  # an unknown data set is shown with digits as classes
 
     @property
-    def classes(self):
-        """The names of the classes."""
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
         return self._source.classes
 
     @property
-    def class_word(self):
+    def class_word(self) -> str:
         return self._source.class_word
 
     @property
@@ -90,13 +92,13 @@ class RunData:
         return is_reduced(self.identity)
 
     @cached_property
-    def network(self):
-        """The Network the run was made with."""
+    def network(self) -> Network:
+        """The network of the run."""
         path = network_path(self.networks_dir, self.status.network)
         try:
             network = Network.load(path)
         except FileNotFoundError:
-            raise Missing(f"there is no {path}; say with --networks-dir where the run's network lies") from None
+            raise Missing(f"there is no {path}; name the folder of the run's network with --networks-dir") from None
         except NalsmError as error:
             raise Missing(str(error)) from None
         if network.fingerprint != self.identity.get("network_sha256"):
@@ -104,8 +106,8 @@ class RunData:
         return network
 
     @cached_property
-    def n_liquid(self):
-        """Liquid neurons; None where nothing tells."""
+    def n_liquid(self) -> int | None:
+        """Number of liquid neurons; None if neither network nor readout is available."""
         try:
             return self.network.n_liquid
         except Missing:
@@ -116,39 +118,40 @@ class RunData:
             return None
 
     @property
-    def published(self):
-        """The published accuracy to compare with (`nalsm.evaluation.paper.Published`), or None."""
+    def published(self) -> Published | None:
+        """The published accuracy to compare with."""
         return self._published(published_accuracy)
 
     @property
-    def published_branching(self):
+    def published_branching(self) -> Published | None:
+        """The published branching factor to compare with."""
         return self._published(published_branching)
 
     def _published(self, figure):
         status = self.status
         return self.n_liquid and closest_figure(figure, status.model, status.dataset, self.n_liquid, status.knobs)
 
-    # ---- pieces -----------------------------------------------------------------------------------
+    # ---- parts ------------------------------------------------------------------------------------
 
-    def accuracies(self):
+    def accuracies(self) -> dict[str, np.ndarray]:
         """Return fractions after every cycle so far, by split: float64 [cycles]."""
         arrays = self._read_first(self.folder.accuracies, self.folder.readout_checkpoint, what="the readout's training")
         return {split: arrays[name] for split, name in ACCURACY_NAMES.items()}
 
     @cached_property
-    def best_readout(self):
+    def best_readout(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights float32 [R, classes] and biases [classes] at the best validation cycle so far."""
         files = self.folder.readout_weights, self.folder.readout_checkpoint
         arrays = self._read_first(*files, what="the readout's training")
         return arrays["W_best"], arrays["b_best"]
 
-    def weights(self):
+    def weights(self) -> tuple[np.ndarray, float, bool]:
         """Return (float32 [S] after initialisation, absolute value before it, whether the rule changes weights)."""
         arrays, attributes = self._read(self.folder.weights, "initialisation")
         return arrays["W_INI"], float(attributes["absolute_weight"]), attributes["rule"] != "None"
 
     @cached_property
-    def test_counts(self):
+    def test_counts(self) -> tuple[np.ndarray, np.ndarray, int]:
         """Counts uint16 [n, R] of the test samples, their labels [n], the size of a batch."""
         size = self.identity["batch_size"]
         counts, labels = [], []
@@ -158,8 +161,8 @@ class RunData:
             labels.append(arrays["scalar_labels_in_batch_arr"])
         return np.concatenate(counts), np.concatenate(labels).astype(int), size
 
-    def recorded_batches(self):
-        """Return (split, number) of the batches there are recorded spikes of, test samples first."""
+    def recorded_batches(self) -> list[tuple[str, int]]:
+        """Return (split, number) of the batches with recorded spikes, test samples first."""
         found = []
         for split in ("test", "valid", "train"):
             batches = range(self.identity[f"{split}_samples"] // self.identity["batch_size"])
@@ -170,7 +173,7 @@ class RunData:
             )
         return found
 
-    def recordings(self, split, batch):
+    def recordings(self, split: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """Return (spikes bool [n, steps, N], liquid neurons first, then inputs; labels [n]) of a recorded batch."""
         arrays, _ = self._read(self.folder.spikes(split, batch), "counting")
         labels = arrays["scalar_labels_in_batch_arr"].astype(int)
@@ -178,8 +181,8 @@ class RunData:
         spikes[tuple(arrays["spike_rec_per_batch"].T)] = True
         return spikes, labels
 
-    def branching_factors(self, split, batch):
-        """Return the branching factor of each sample of a recorded batch: float64 [n], NaN where it has none."""
+    def branching_factors(self, split: str, batch: int) -> np.ndarray:
+        """Return the branching factor of each sample of a recorded batch: float64 [n], NaN if it has none."""
         from nalsm.evaluation import branching_factors  # imports SciPy
 
         try:
@@ -193,9 +196,7 @@ class RunData:
         except FileNotFoundError:
             raise Missing(f"{what} is not complete ({path.name} is not there yet)") from None
         except DamagedFile as error:
-            raise Missing(
-                f"{error}; starting the run's program again makes it afresh unless the run is finished"
-            ) from None
+            raise Missing(f"{error}; if the run is unfinished, start its program again to recompute it") from None
 
     def _read_first(self, finished, checkpoint, what):
         """Read the result file, or else the checkpoint of a stage that is still going on."""

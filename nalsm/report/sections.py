@@ -1,24 +1,28 @@
-"""The parts of a report: a picture each, and the sentences that say what is seen in it."""
+"""The sections of a report: a picture each, and text that explains it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from nalsm.evaluation.paper import FULL, SOURCE
 from nalsm.models import MODELS
 from nalsm.readout import sample_factors
 from nalsm.report import pictures
-from nalsm.report.run_data import Missing
+from nalsm.report.run_data import Missing, RunData
 from nalsm.rules import WEIGHT_BOUND
+
+Drawn = tuple[str, str, Figure]  # text, alternative text, picture
 
 
 @dataclass(frozen=True)
 class Section:
     """One part of the page.
 
-    name : of the picture's file, without report_ and .png
-    figure : the picture, None where what it needs is missing; text then says why
+    name : name of the picture's file, without report_ and .png
+    figure : the picture; None if data for it are missing, and text then says why
     alt : what the picture shows, for those who cannot see it
     """
 
@@ -26,11 +30,11 @@ class Section:
     title: str
     text: str
     alt: str = ""
-    figure: object = None
+    figure: Figure | None = None
 
 
-def sections(run):
-    """Yield the Sections of a RunData, one at a time (a figure takes memory)."""
+def sections(run: RunData) -> Iterator[Section]:
+    """Yield the sections of a run's page, one at a time (a figure takes memory)."""
     for make, name, title in (
         (accuracy, "accuracy", "Accuracy while the readout trains"),
         (confusion, "confusion", "Confusion matrix"),
@@ -49,8 +53,8 @@ def sections(run):
             yield Section(name, title, text, alt, figure)
 
 
-def published_sentence(run):
-    """Say what the paper has for the same model and data, and why a run may differ."""
+def published_sentence(run: RunData) -> str:
+    """Return what the paper has for the same model and data, and why the run may differ."""
     if run.is_simulated:
         return (
             "The recordings are simulated ones, not N-MNIST: there is no published figure, and published figures for "
@@ -70,7 +74,8 @@ def published_sentence(run):
     return text
 
 
-def accuracy(run):
+def accuracy(run: RunData) -> Drawn:
+    """Accuracy after each cycle, and the published figure."""
     accuracies = run.accuracies()
     cycles = len(accuracies["valid"])
     if not cycles:
@@ -91,8 +96,11 @@ def accuracy(run):
 
 
 @lru_cache(maxsize=1)  # two pictures show it
-def confusion_matrix(run):
-    """Return how often each class of the test set was taken for each, at the best validation cycle: int [10, 10]."""
+def confusion_matrix(run: RunData) -> np.ndarray:
+    """Return the confusion matrix of the test set at the best validation cycle: int [classes, classes].
+
+    Rows are true classes, columns predicted ones.
+    """
     counts, labels, size = run.test_counts
     weights, biases = run.best_readout
     matrix = np.zeros((len(biases), len(biases)), int)
@@ -103,26 +111,28 @@ def confusion_matrix(run):
     return matrix
 
 
-def confusion(run):
+def confusion(run: RunData) -> Drawn:
+    """Confusion matrix of the test set."""
     matrix = confusion_matrix(run)
     word, total, right = run.class_word, int(matrix.sum()), int(np.trace(matrix))
     wrong = matrix - np.diag(np.diag(matrix))
     text = (
-        f"The {total:,} test samples by the {word} shown (row) and the {word} the readout of the best validation cycle "
-        f"chose (column); {right:,} lie on the diagonal, where the two agree."
+        f"The {total:,} test samples by true {word} (row) and {word} predicted by the readout of the best validation "
+        f"cycle (column). {right:,} are on the diagonal: they are classified correctly."
     )
     if wrong.any():
         shown, chosen = np.unravel_index(int(wrong.argmax()), wrong.shape)
         text += (
-            f" The most frequent error: {run.classes[shown]} taken for {run.classes[chosen]}, {wrong[shown, chosen]} "
-            f"times in {matrix[shown].sum():,}."
+            f" The most frequent error: {run.classes[shown]} classified as {run.classes[chosen]}, "
+            f"{wrong[shown, chosen]} times in {matrix[shown].sum():,}."
         )
-    text += " Darker is a larger share of the row, on a scale that lets rare errors be seen."
+    text += " A darker cell is a larger share of its row, on a scale that makes rare errors visible."
     alt = f"Confusion matrix of {total} test samples, {right} of them on the diagonal"
     return text, alt, pictures.confusion(matrix, run.classes, word)
 
 
-def class_accuracy(run):
+def class_accuracy(run: RunData) -> Drawn:
+    """Test accuracy of each class."""
     matrix = confusion_matrix(run)
     percent = 100 * np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)
     shown = np.flatnonzero(matrix.sum(axis=1))
@@ -130,29 +140,31 @@ def class_accuracy(run):
     text = (
         f"Share of each {run.class_word}'s test samples that is classified correctly, at the best validation cycle. "
         f"Best: {easiest} ({percent[shown].max():.1f} %), worst: {hardest} ({percent[shown].min():.1f} %); the dashed "
-        "line is the accuracy of all together."
+        "line is the accuracy on all classes."
     )
     alt = "; ".join(f"{run.classes[number]}: {percent[number]:.1f} %" for number in shown)
     return text, alt, pictures.class_accuracy(matrix, run.classes, run.class_word)
 
 
-def raster(run):
+def raster(run: RunData) -> Drawn:
+    """Spikes of the first recorded sample."""
     split, batch = run.recorded_batches()[0]
     all_spikes, labels = run.recordings(split, batch)
     network, spikes = run.network, all_spikes[0]
     steps, liquid = len(spikes), spikes[:, : network.n_liquid]
     split_name = pictures.SPLIT_STYLES[split][0]
     text = (
-        f"Every spike of the liquid while it sees one {split_name} sample, a {run.classes[labels[0]]}, for "
-        f"{steps} ms (above), and how many spikes there are in each millisecond (below). The {network.n_liquid:,} "
-        f"liquid neurons fire {liquid.sum() / steps:.1f} spikes per ms on the mean, {1000 * liquid.mean():.0f} Hz "
-        f"each; the inputs {spikes[:, network.n_liquid :].sum() / steps:.1f} per ms."
+        f"Every spike of the liquid during one {split_name} sample, a {run.classes[labels[0]]}, "
+        f"presented for {steps} ms (above), and the number of spikes in each millisecond (below). The "
+        f"{network.n_liquid:,} liquid neurons fire {liquid.sum() / steps:.1f} spikes per ms on average, "
+        f"{1000 * liquid.mean():.0f} Hz each; the inputs {spikes[:, network.n_liquid :].sum() / steps:.1f} per ms."
     )
     alt = f"Spike raster of {network.n_liquid} neurons over {steps} ms, {int(liquid.sum())} spikes; their number per ms"
     return text, alt, pictures.raster(spikes, network.n_exc, network.n_liquid)
 
 
-def branching(run):
+def branching(run: RunData) -> Drawn:
+    """Branching factor of each recorded sample."""
     by_split = {}
     for split, batch in run.recorded_batches():
         by_split[split] = np.append(by_split.get(split, []), run.branching_factors(split, batch))
@@ -173,7 +185,8 @@ def branching(run):
     return text, alt, pictures.branching(by_split, published and published.mean)
 
 
-def weights(run):
+def weights(run: RunData) -> Drawn:
+    """Histograms of weights after initialisation."""
     values, before, learns = run.weights()
     network = run.network
     if values.shape != (network.n_synapses,):
@@ -195,7 +208,7 @@ def weights(run):
             f"are ±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."
         )
     else:
-        text += "Nothing learns in this model: they stay there."
+        text += "Nothing learns in this model: the weights stay as they are."
     alt = "Histograms of weights: " + "; ".join(
         f"{title} mean {part.mean():.2f}" for title, part in groups.items() if len(part)
     )
@@ -203,7 +216,8 @@ def weights(run):
     return text, alt, pictures.weights(groups, before, bound)
 
 
-def rates(run):
+def rates(run: RunData) -> Drawn:
+    """Mean rate of each liquid neuron on the grid."""
     network = run.network
     if network.positions is None:
         raise Missing("the network file has no grid positions")
@@ -217,20 +231,21 @@ def rates(run):
     )
     text = (
         f"Mean rate of every liquid neuron over the {len(counts):,} test samples, at its place on the grid of "
-        f"{' x '.join(map(str, network.dims or ()))} points, layer by layer; dots mark inhibitory neurons. On the "
-        f"mean {means}; {np.count_nonzero(hertz == 0)} of {len(hertz):,} never fire."
+        f"{' x '.join(map(str, network.dims or ()))} points, layer by layer; dots mark inhibitory neurons. On "
+        f"average {means}; {np.count_nonzero(hertz == 0)} of {len(hertz):,} never fire."
     )
-    alt = f"Heat maps of the rates of {len(hertz)} neurons, layer by layer; on the mean {means}"
+    alt = f"Heat maps of the rates of {len(hertz)} neurons, layer by layer; on average {means}"
     return text, alt, pictures.rates(hertz, network.positions, network.n_exc)
 
 
-def times(run):
+def times(run: RunData) -> Drawn:
+    """Seconds of each stage."""
     seconds = run.status.seconds
     if not seconds:
         raise Missing("no stage is complete yet")
     details = run.parameters
     text = (
-        f"{sum(seconds.values()):,.0f} s altogether, in all sessions of the run, on "
+        f"{sum(seconds.values()):,.0f} s in total, over all sessions of the run, on "
         f"{details.get('machine', 'a machine')} with {details.get('threads', '?')} threads for the liquid (engine: "
         f"{run.identity.get('engine', '?')})."
     )

@@ -114,15 +114,15 @@ def test_page_says_what_is_seen_and_what_is_published(written):
         "the test accuracy there, 90.00 %",
         "Published for NALSM on MNIST: 95.96 ± 0.13 %",
         "This run used 40 training samples and 6 cycles; the published ones used 50,000 and 5,000",
-        "39 lie on the diagonal",
-        "4 taken for 9, 1 times in 4",
+        "39 are on the diagonal",
+        "4 classified as 9, 1 times in 4",
         "worst: 4 (75.0 %)",
-        "a 3, for 100 ms",
+        "a 3, presented for 100 ms",
         "Published for NALSM on MNIST: 1.246 ± 0.023 (at astrocyte weight (ASTRO_W_SCALING) 0.015",
         "All started at ±3",
         "Initialisation with astrocyte-modulated STDP",
         "10 x 10 x 10",
-        "322 s altogether",
+        "322 s in total",
         "astrocyte weight (ASTRO_W_SCALING) 0.015",
         "samples in a batch 20",
         "Confusion matrix",
@@ -221,7 +221,7 @@ def test_simulated_data_are_named_so(quick, tmp_path):
 def test_classes_of_fashion_mnist(quick, tmp_path):
     folder = made_run(tmp_path, dataset="Fashion-MNIST")
     page, _ = report(tmp_path, quick)
-    assert "coat taken for ankle boot" in page.text
+    assert "coat classified as ankle boot" in page.text
     assert "83.05 ± 0.21" in page.text
     assert folder.report_picture("class_accuracy").exists()
 
@@ -244,7 +244,7 @@ def test_network_that_is_not_there_or_another(quick, tmp_path):
     path = network_path(tmp_path / "networks", 1)
     path.unlink()
     page, missing = report(tmp_path, quick)
-    assert f"there is no {path}; say with --networks-dir" in page.text
+    assert f"there is no {path}; name the folder of the run's network" in page.text
     made_network(n_inputs=700).save(path)
     page, again = report(tmp_path, quick)
     assert again == missing
