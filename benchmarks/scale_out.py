@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from nalsm.cluster.connection import _local_cluster, connected
+from nalsm.cluster.counting import Cluster
 from nalsm.cluster.tasks import results
 from nalsm.datasets import DATA_SOURCES
 from nalsm.liquid import open_liquid
@@ -73,11 +74,10 @@ class Bench:
     def count(self, samples, cluster):
         """Count so many samples into a fresh folder, on the cluster of that address or without one."""
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
-            settings = SimpleNamespace(
-                batch_size=self.batch_size, sample_ms=STEPS, cluster=cluster, knobs=self.knobs, gpu=-1, threads=1
-            )
+            settings = SimpleNamespace(batch_size=self.batch_size, sample_ms=STEPS, knobs=self.knobs, gpu=-1, threads=1)
             run = SimpleNamespace(
-                settings=settings, model=self.model, seed=SEED, network=self.network, liquid=self.liquid,
+                settings=settings, cluster=Cluster(cluster) if cluster else None, model=self.model, seed=SEED,
+                network=self.network, liquid=self.liquid,
                 folder=self._run_folder(place), say=lambda _text: None, progress=_no_progress,
             )  # fmt: skip
             count_spikes(run, self.presentation.weights, {"train": self.train.subset(np.arange(samples))})

@@ -2,7 +2,7 @@
 
 from checkout import ROOT
 
-from nalsm.programs.measures import present_noisy
+from nalsm.programs.noise import present_noisy
 
 if __name__ == "__main__":  # not in the worker processes of --cluster local:N
     present_noisy("LSM+AP-STDP", "N-MNIST", ROOT)

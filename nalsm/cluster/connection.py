@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 import dask
 from distributed import Client, LocalCluster
 
-from nalsm.cluster import local_workers
+from nalsm.support.cluster_address import local_workers
 from nalsm.support.errors import MachineError
 from nalsm.support.resources import cores
 from nalsm.support.tuning import TUNING

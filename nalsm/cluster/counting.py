@@ -5,23 +5,40 @@ fetches once and keeps with the opened liquid; Dask makes it again where it is l
 samples as images or events; the worker draws the rasters itself, and counts come back.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from distributed import get_worker
 
-from nalsm.cluster import local_workers
 from nalsm.cluster.connection import connected, or_lost, threads_of_local
 from nalsm.cluster.same_bits import fingerprint, require_same, require_same_workers
 from nalsm.cluster.tasks import results
 from nalsm.liquid.devices import choose_device
 from nalsm.network import Network
-from nalsm.runs.counting import Presentation
+from nalsm.runs.counting import Batch, Counted, Presentation
+from nalsm.support.cluster_address import local_workers
 from nalsm.support.resources import cores
 
 BATCHES_IN_FLIGHT = 2  # for each thread of a worker: one at work, one waiting
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Counts the spikes of a run on the cluster of an address (`nalsm.runs.counting.Counting`)."""
+
+    address: str
+
+    def require(self, say: Callable[[str], None]) -> None:
+        """Raise MachineError unless the cluster can count for this program."""
+        require_cluster(self.address, say)
+
+    def count(self, run: Any, presentation: Presentation, batches: list[Batch]) -> Iterator[tuple[Batch, Counted]]:
+        """Yield (batch, Counted) of every batch, in any order."""
+        return count_on_cluster(self.address, run, presentation, batches)
 
 
 def require_cluster(address, say):

@@ -1,4 +1,1 @@
-"""What the runners call: one file for each kind of program.
-
-Nothing is imported here: the first question comes before any heavy library loads.
-"""
+"""What the runners call: one short file for each kind of program. Nothing heavy loads before the first question."""

@@ -187,26 +187,3 @@ def _kernel_quality_questions(root):
 def _mean_and_error(values):
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     return f"{np.mean(values):.2f} +- {error:.2f}"
-
-
-# ---- noise ----------------------------------------------------------------------------------------
-
-
-def present_noisy(model: str, dataset: str, root: Path) -> None:
-    """Run a program that presents the noisy test set of a trained run to its end, and exit."""
-    from nalsm.programs.noise_questions import noise_questions, noise_settings
-
-    def run(answers):
-        from nalsm.runs.noisy_test_set import NoiseRun
-        from nalsm.support.resources import peak_memory_bytes
-
-        settings = noise_settings(model, dataset, root, answers)
-        TUNING.before_work()
-        noisy = NoiseRun(settings)
-        noisy.run()
-        seconds = noisy.folder.seconds()["counting"]
-        say(f"counting {seconds:.1f} s; peak memory {peak_memory_bytes() / 1e9:.2f} GB", answers["quiet"])
-        say(f"noisy counts: {settings.test_samples} samples of {noisy.dataset.name} in {noisy.folder.path}")
-
-    text = f"Present the noisy test set of a trained {model} run on {dataset}: its weights, counts beside its own."
-    run_program(command("noise", text, noise_questions(model, dataset, root), run))

@@ -1,22 +1,26 @@
-"""The training programs: questions, one run, the result in a line."""
+"""The training programs: ask, train one run, print its accuracy."""
+
+from pathlib import Path
+from typing import Any, NoReturn
 
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import command
+from nalsm.programs.cluster import cluster_of
 from nalsm.runs.settings import Settings, questions_for
 from nalsm.support.tuning import TUNING
 
 
-def train(model, dataset, root):
+def train(model: str, dataset: str, root: Path) -> NoReturn:
     """Run a training program to its end and exit; `root` is the checkout's folder."""
 
-    def run(answers):
+    def run(answers: dict[str, Any]) -> None:
         settings = Settings.from_answers(model, dataset, root, answers)
+        TUNING.before_work()
         from nalsm.runs.training import TrainingRun
         from nalsm.support.resources import peak_memory_bytes
 
-        TUNING.before_work()
-        run = TrainingRun(settings)
+        run = TrainingRun(settings, cluster_of(settings.cluster))
         result = run.run()
         say(
             f"test accuracy {100 * result.test:.2f} % at cycle {result.cycle}, the best in validation "

@@ -1,8 +1,10 @@
 """Counting: every sample is presented from the same weights, and its spikes of each neuron are kept."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -59,6 +61,16 @@ class Batch:
         return self.split.detached(self.places)
 
 
+class Counting(Protocol):
+    """Counts spikes somewhere else, as on a cluster."""
+
+    def require(self, say: Callable[[str], None]) -> None:
+        """Raise MachineError unless it can count for this program."""
+
+    def count(self, run: Any, presentation: Presentation, batches: list[Batch]) -> Iterator[tuple[Batch, Counted]]:
+        """Yield (batch, Counted) of every batch, in any order."""
+
+
 def none_recorded(_batch, _batch_size):
     return []
 
@@ -66,7 +78,8 @@ def none_recorded(_batch, _batch_size):
 def count_spikes(run, weights, splits, recorded_samples=none_recorded):
     """Present every sample that has no good count file in the run's folder yet.
 
-    run : has settings (batch_size, sample_ms, cluster), model, seed, network, liquid, folder, say and progress
+    run : has settings (batch_size, sample_ms), cluster (Counting or None), model, seed, network, liquid, folder, say
+        and progress
     weights : float32 [S], what each presentation starts from
     splits : Split by name; the folder's `counts` and `spikes` name the files of their batches
     recorded_samples : (batch, batch size) -> samples of the batch whose spikes are kept as well
@@ -103,10 +116,8 @@ def _is_counted(run, batch):
 
 def _count(run, presentation, batches):
     """Yield (batch, Counted) of every batch: in order from the run's own liquid, in any order from a cluster."""
-    if run.settings.cluster and batches:
-        from nalsm.cluster.counting import count_on_cluster
-
-        yield from count_on_cluster(run.settings.cluster, run, presentation, batches)
+    if run.cluster and batches:
+        yield from run.cluster.count(run, presentation, batches)
         return
     for batch, rasters in prefetch(lambda batch: presentation.rasters(batch.split, batch.places), batches):
         yield batch, presentation.count(run.liquid, rasters, batch.record)

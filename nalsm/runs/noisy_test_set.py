@@ -5,9 +5,10 @@ are never read together with another run's test counts. The engine in it is the 
 counts; it need not be the run's, as all engines give the same spikes.
 """
 
-from nalsm.runs.counting import count_spikes
+from nalsm.runs.counting import Counting, count_spikes
 from nalsm.runs.folder import identity_hash
 from nalsm.runs.noise_folder import NoiseFolder
+from nalsm.runs.settings import Settings
 from nalsm.runs.training import TrainingRun
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -15,8 +16,8 @@ from nalsm.support.errors import DamagedFile, UserError
 class NoiseRun(TrainingRun):
     """Presents the noisy test set once; `settings` are those of the run, `settings.seed` the noise's."""
 
-    def __init__(self, settings):
-        super().__init__(settings)
+    def __init__(self, settings: Settings, cluster: Counting | None = None):
+        super().__init__(settings, cluster)
         self.noise = settings.source.noise
         self.trained = self.folder
         self.folder = NoiseFolder(settings.output_dir, settings.version, self.noise)

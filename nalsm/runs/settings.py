@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.cluster import check_address
 from nalsm.console.questions import Question
 from nalsm.datasets import DATA_SOURCES
 from nalsm.models import MODELS
 from nalsm.network import network_path
 from nalsm.runs.folder import RunFolder
+from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.resources import memory_bytes

@@ -18,9 +18,10 @@ from nalsm.console.progress import progress, say
 from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
-from nalsm.runs.counting import count_spikes
+from nalsm.runs.counting import Counting, count_spikes
 from nalsm.runs.folder import SPLITS, RunFolder
 from nalsm.runs.readout_training import train_readout
+from nalsm.runs.settings import Settings
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
 from nalsm.support.prefetching import prefetch
 from nalsm.support.random_streams import SEED_LIMIT, stream
@@ -32,9 +33,13 @@ _PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
 
 
 class TrainingRun:
-    """The stages of one run; `liquid`, `dataset` and `folder` are open while `run` works."""
+    """The stages of one run; `liquid`, `dataset` and `folder` are open while `run` works.
 
-    def __init__(self, settings):
+    cluster : counts the spikes in place of this process (`nalsm.runs.counting.Counting`)
+    """
+
+    def __init__(self, settings: Settings, cluster: Counting | None = None):
+        self.cluster = cluster
         self.settings = settings
         self.model = MODELS[settings.model]
         self.folder = RunFolder(settings.output_dir, settings.version)
@@ -99,10 +104,8 @@ class TrainingRun:
         choose_device(self.settings.gpu, self.say)
         liquid = open_liquid(self.network, self.settings.engine, self.settings.threads or None)
         self._require_device_memory(liquid)
-        if self.settings.cluster:
-            from nalsm.cluster.counting import require_cluster
-
-            require_cluster(self.settings.cluster, self.say)
+        if self.cluster:
+            self.cluster.require(self.say)
         return liquid
 
     def _require_device_memory(self, liquid):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from nalsm.cluster import check_address
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType
 from nalsm.runs.settings import chosen_folder
+from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import MachineError, NalsmError, UserError
 from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import read_sweep, require_no_conflicts

@@ -75,7 +75,7 @@ def main():
 
     with atheris.instrument_imports(include=["nalsm", "zipfile", "gzip", "click"]):
         import nalsm.datasets.fashion_mnist
-        import nalsm.programs.noise_questions
+        import nalsm.programs.noise
         import nalsm.storage.plain_hdf5  # noqa: F401
 
         if wanted.target == "questions":

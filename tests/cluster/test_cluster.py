@@ -28,7 +28,6 @@ from small_runs import (
     run,
 )
 
-from nalsm.cluster import check_address
 from nalsm.cluster.cells import _run, on_workers
 from nalsm.cluster.connection import _local_cluster, connected
 from nalsm.cluster.counting import Counter, count_on_cluster, require_cluster
@@ -42,6 +41,7 @@ from nalsm.liquid import open_liquid
 from nalsm.network import Network
 from nalsm.rules import AstrocyteSTDP
 from nalsm.runs.counting import Batch, Presentation
+from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import MachineError, UserError
 from nalsm.support.tuning import TUNING
 

@@ -123,7 +123,7 @@ def test_home_is_the_same_for_checks_and_work(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     made_run(tmp_path, 7)
     refused = check(tmp_path, "generate", ["--networks-dir=~/networks"], b"M\n1\n2\n2\n2\n")[1]
-    assert "Network_1.h5 is there already" in refused
+    assert "Network_1.h5 exists already" in refused
 
 
 def test_more_than_the_machine_has(place):

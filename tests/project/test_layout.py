@@ -132,6 +132,15 @@ def test_every_folder_has_a_place_in_the_order():
     assert here - {"__init__", "__pycache__"} == set(ORDER)
 
 
+def test_no_folder_imports_one_above_it():
+    assert arrows_that_go_up() == []
+
+
+def test_no_files_import_each_other():
+    """Not even inside functions, nor around several files."""
+    assert cycles() == []
+
+
 def test_what_is_wrong_is_seen(tmp_path: Path):
     """Each rule, broken in a small package."""
     for name, text in {

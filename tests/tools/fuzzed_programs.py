@@ -14,6 +14,7 @@ from nalsm.datasets import __main__ as datasets_program
 from nalsm.models import MODELS
 from nalsm.programs import measures
 from nalsm.programs.network import generate_network
+from nalsm.programs.noise import present_noisy
 from nalsm.programs.report import report
 from nalsm.programs.train import train
 from nalsm.runs import listing as runs
@@ -30,7 +31,7 @@ def _stop() -> None:
 def _programs(root):
     pairs = [(model, data) for model in MODELS for data in ("MNIST", "N-MNIST")]
     table = {f"train {model} {data}": partial(train, model, data, root) for model, data in pairs}
-    table |= {f"noise {model} {data}": partial(measures.present_noisy, model, data, root) for model, data in pairs}
+    table |= {f"noise {model} {data}": partial(present_noisy, model, data, root) for model, data in pairs}
     return table | {
         "train NALSM Fashion-MNIST": partial(train, "NALSM", "Fashion-MNIST", root),
         "generate": partial(generate_network, root),

@@ -1,0 +1,92 @@
+"""The noise programs: present the noisy test set of a trained run."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from nalsm.console.program import run_program
+from nalsm.console.progress import say
+from nalsm.console.questions import Question, command
+from nalsm.datasets import DATA_SOURCES, source_of
+from nalsm.programs.cluster import cluster_of
+from nalsm.runs.noise_folder import NoiseFolder
+from nalsm.runs.record import is_on, open_run, runner, title
+from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, questions_for
+from nalsm.support.errors import UserError
+from nalsm.support.tuning import TUNING
+
+_MUST_AGREE = ("network_number", "batch_size", "batches_per_block")  # asked, and compared with the run's own record
+_KNOBS_ASKED = {"LSM": ("initial_weight",)}  # by model; the knobs of the other models are not asked
+_FLAGS = ("seed", "engine", "threads", "cluster", "data_dir", "networks_dir", "output_dir", "overwrite", "quiet")
+_HELP = {
+    "seed": "seed of the noise (default: the run's own)",
+    "overwrite": "delete the existing noisy counts",
+    "quiet": "print errors only",
+}
+
+
+def present_noisy(model: str, dataset: str, root: Path) -> NoReturn:
+    """Run a noise program to its end and exit; `root` is the checkout's folder."""
+
+    def run(answers: dict[str, Any]) -> None:
+        from nalsm.runs.noisy_test_set import NoiseRun
+        from nalsm.support.resources import peak_memory_bytes
+
+        settings = _settings(model, dataset, root, answers)
+        TUNING.before_work()
+        noisy = NoiseRun(settings, cluster_of(settings.cluster))
+        noisy.run()
+        seconds = noisy.folder.seconds()["counting"]
+        say(f"counting {seconds:.1f} s; peak memory {peak_memory_bytes() / 1e9:.2f} GB", answers["quiet"])
+        say(f"noisy counts: {settings.test_samples} samples of {noisy.dataset.name} in {noisy.folder.path}")
+
+    text = f"Present the noisy test set to a trained {model} run on {dataset}, with the run's weights."
+    run_program(command("noise", text, _questions(model, dataset, root), run))
+
+
+def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
+    """Return the questions in the order of asking, then the settings that only have flags."""
+    table = {question.name: question for question in questions_for(model, dataset, root)}
+
+    def check_version(value: int, answers: dict[str, Any]) -> None:
+        folder = open_run(root, answers, value)
+        if folder.identity["model"] != model or not is_on(folder, dataset):
+            hint = f"; use {runner(folder, noise=True)}" if source_of(folder.identity["dataset"]).noise else ""
+            raise UserError(f"VERSION: read {title(folder)}, expected a run of {model} on {dataset}{hint}")
+        noisy = NoiseFolder(folder.path.parent, value, DATA_SOURCES[dataset].noise)
+        recorded = None if answers["overwrite"] else noisy.recorded_parameters()
+        if recorded:
+            noisy.identity = recorded["identity"]
+            noisy.require_unfinished()
+
+    def agreeing(question: Question) -> Question:
+        """Return the question with a check that the answer is the one the run was trained with."""
+
+        def check(value: Any, answers: dict[str, Any]) -> None:
+            folder = open_run(root, answers, answers["version"])
+            recorded = {**(folder.recorded_parameters() or {}), **folder.identity}
+            there = recorded.get(f"knob_{question.name}", recorded.get(question.name))
+            if value != there:
+                raise UserError(
+                    f"{question.title}: read {value}, expected {there}: version {folder.version} was trained with it "
+                    f"({folder.parameters_json})"
+                )
+            if question.name == "network_number" and question.check:
+                question.check(value, answers)
+
+        return replace(question, check=check)
+
+    own = [agreeing(table[name]) for name in (*_MUST_AGREE, *_KNOBS_ASKED.get(model, ()))]
+    flags = [replace(table[name], help=_HELP.get(name, table[name].help)) for name in _FLAGS]
+    return [table["gpu"], replace(table["version"], check=check_version), *own, *flags]
+
+
+def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> Settings:
+    """Return the settings that the run was trained with, changed as the answers say."""
+    identity = open_run(root, answers, answers["version"]).identity
+    knobs = {name.removeprefix("knob_"): value for name, value in identity.items() if name.startswith("knob_")}
+    recorded = {field.name: identity.get(field.name) for field in fields(Settings)}
+    folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
+    answers = {name: value for name, value in answers.items() if name not in knobs}
+    return Settings(**{**recorded, **answers, **folders, "model": model, "dataset": dataset, "knobs": knobs})
