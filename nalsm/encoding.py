@@ -1,4 +1,4 @@
-"""From images and events to rasters: which input gets a pulse in which millisecond.
+"""Encodes images and events as rasters, which say what input gets a pulse in what millisecond.
 
 Source: Ivanov and Michmizos, NeurIPS 2021, supplement; N-MNIST file format: Orchard et al. 2015.
 """
@@ -9,54 +9,57 @@ import numpy as np
 
 from nalsm.support.random_streams import stream
 
-SENSOR_SIZE = 34  # pixels along each side of the N-MNIST sensor's field
+SENSOR_SIZE = 34  # pixels along each side of the field of N-MNIST's sensor
 N_EVENT_INPUTS = 2 * SENSOR_SIZE**2  # one for each polarity and pixel
 IMAGE_SIZE = 28  # pixels along each side of an MNIST image
 N_PIXEL_INPUTS = IMAGE_SIZE**2
 
 
-def image_scale(images):
+def image_scale(images: np.ndarray) -> np.ndarray:
     """Return the factor from each image's pixels to firing probabilities per ms: float32 [n].
 
-    Every image is divided by its own sum, then the whole array by its maximum, so that the brightest
-    pixel of all fires in every ms. An image without any bright pixel gets no pulses.
+    Each image is divided by its own sum, then the whole array by its maximum, so that the brightest pixel of all fires
+    in every ms. A black image gets no pulses.
 
-    images : uint8 [n, height, width], or float with noise in it, 0 or more
+    images : uint8 or float [n, height, width], 0 or more
     """
     images = np.asarray(images)
     pixels = images.reshape(len(images), math.prod(images.shape[1:]))
     if not pixels.size:
         return np.zeros(len(pixels), np.float32)
-    sums = pixels.sum(axis=1, dtype=np.float64)  # exact for whole numbers
+    sums = pixels.sum(axis=1, dtype=np.float64)  # exact for integers
     sums[sums == 0] = 1
     largest = (pixels.max(axis=1) / sums).max()
     return (1.0 / (sums * (largest or 1.0))).astype(np.float32)
 
 
-def image_rates(images, scale):
+def image_rates(images: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return each pixel's firing probability per ms: float32 [n, height * width] in 0..1.
 
-    images : as `image_scale` takes them, or a part of these; scale : what it returned for them
+    images : all or some of the images given to `image_scale`; scale : float32 [n], its result for these
     """
     images = np.asarray(images)
     pixels = images.reshape(len(images), math.prod(images.shape[1:]))
     return np.multiply(pixels, scale[:, None], dtype=np.float32, casting="same_kind")
 
 
-def rates_from_images(images):
-    """Return the firing probabilities per ms of a whole array of images; see `image_scale` and `image_rates`."""
+def rates_from_images(images: np.ndarray) -> np.ndarray:
+    """Return `image_rates` of a whole array of images: float32 [n, height * width] in 0..1."""
     return image_rates(images, image_scale(images))
 
 
-def poisson_rasters(rates, steps, seed, sample_ids, purpose="presentation"):
+def poisson_rasters(
+    rates: np.ndarray, steps: int, seed: int, sample_ids: np.ndarray, purpose: str = "presentation"
+) -> np.ndarray:
     """Draw a raster for each sample: in every ms each input gets a pulse with its probability.
 
-    A cell of the raster is filled with probability p, independently of all others, exactly if it
-    holds a point of a Poisson process of rate -log(1 - p) per ms; the number of points of an input
-    is one draw, their times are uniform. So the cost follows the pulses instead of the cells.
+    A Poisson process of rate -log(1 - p) per ms has a point in a cell of 1 ms with probability p, independently of all
+    other cells. The number of points of an input is one draw, and their times are uniform. The cost therefore depends
+    on the number of pulses instead of cells.
 
     rates : float32 [n, n_inputs], probabilities per ms
-    sample_ids : int [n]; with seed and purpose it alone decides a sample's random numbers
+    sample_ids : int [n]; a sample's random numbers depend only on its id, the seed and the purpose
+    purpose : a key of `nalsm.support.random_streams.PURPOSES`
     Returns uint8 [n, steps, n_inputs].
     """
     rates = np.asarray(rates)
@@ -73,13 +76,14 @@ def poisson_rasters(rates, steps, seed, sample_ids, purpose="presentation"):
     return rasters
 
 
-def raster_from_events(x, y, p, t_us, steps):
-    """Turn one recording of an event camera into a raster.
+def raster_from_events(x: np.ndarray, y: np.ndarray, p: np.ndarray, t_us: np.ndarray, steps: int) -> np.ndarray:
+    """Return the raster of one recording of an event camera: uint8 [steps, 2312].
+
+    The input of an event is p * 1156 + y * 34 + x. Times are rounded to ms, halves to even. Events outside the field,
+    and events at `steps` ms or later, are dropped. Several events of a pixel in one ms make one pulse.
 
     x, y : int [n], pixel; p : int [n], polarity 0 or 1; t_us : int [n], microseconds
-    Times are rounded to ms, halves to the even one. Events outside the field or at `steps` or later
-    are dropped; several events of a pixel in one ms are one pulse. Raises ValueError for other polarities.
-    Returns uint8 [steps, 2312]; the input of an event is p * 1156 + y * 34 + x.
+    Raises ValueError for other polarities.
     """
     x, y, p, t_us = (np.asarray(values).astype(np.int64) for values in (x, y, p, t_us))
     if np.any((p != 0) & (p != 1)):

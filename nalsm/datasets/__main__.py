@@ -20,7 +20,7 @@ _quiet = click.option("--quiet", is_flag=True, help="Print no progress.")
 
 @click.group(invoke_without_command=True)
 @click.pass_context
-def commands(context):
+def commands(context: click.Context) -> None:
     """Prepare data sets for the programs."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -29,7 +29,7 @@ def commands(context):
 @commands.command()
 @_data_dir
 @_quiet
-def download_nmnist(data_dir, quiet):
+def download_nmnist(data_dir: Path, quiet: bool) -> None:
     """Download N-MNIST (1.2 GB) into NMNIST in the data folder, with tonic."""
     from nalsm.datasets import DATA_SOURCES, nmnist
 
@@ -43,7 +43,7 @@ def download_nmnist(data_dir, quiet):
 @_data_dir
 @_overwrite
 @_quiet
-def pack_nmnist(data_dir, overwrite, quiet):
+def pack_nmnist(data_dir: Path, overwrite: bool, quiet: bool) -> None:
     """Pack the recordings of N-MNIST into one file; if that exists already, check it.
 
     Programs that need the recordings pack them themselves.
@@ -70,7 +70,7 @@ def pack_nmnist(data_dir, overwrite, quiet):
 @click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), default=0, show_default=True)
 @_overwrite
 @_quiet
-def simulate_nmnist(data_dir, count, seed, overwrite, quiet):
+def simulate_nmnist(data_dir: Path, count: int, seed: int, overwrite: bool, quiet: bool) -> None:
     """Simulate recordings like N-MNIST's from MNIST's images, into one packed file in the data folder.
 
     They are no replacement for the real ones, and are named as simulated everywhere.

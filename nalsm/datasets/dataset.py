@@ -13,36 +13,38 @@ SIMULATED = "simulated "  # begins the names of simulated data sets
 
 
 class Split(Protocol):
-    """Samples in their published order.
+    """Samples in their published order."""
 
-    labels : uint8 [n]; sample_ids : int64 [n], unique over all splits of a data set
-    """
+    @property
+    def labels(self) -> np.ndarray:
+        """The classes of the samples: uint8 [n]."""
 
-    labels: np.ndarray
-    sample_ids: np.ndarray
+    @property
+    def sample_ids(self) -> np.ndarray:
+        """The numbers of the samples: int64 [n], unique over all splits of a data set."""
 
-    def __len__(self): ...
+    def __len__(self) -> int: ...
 
-    def subset(self, indices):
+    def subset(self, indices: np.ndarray) -> "Split":
         """Return a Split of these samples (int [k], places in this one)."""
 
-    def detached(self, indices):
-        """Return a Split of these samples that needs no file: images or events, as small as they are.
+    def detached(self, indices: np.ndarray) -> "Split":
+        """Return a Split of these samples that needs no file and can be pickled.
 
-        It can be pickled and presented elsewhere.
+        It contains the images or events themselves, so that another process can present it.
         """
 
-    def presentation(self, indices, steps, seed):
+    def presentation(self, indices: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """Return the rasters of whole presentations: uint8 [k, steps, n_inputs].
 
-        A sample's raster depends on the seed and its id alone.
+        A sample's raster depends only on the seed and its id.
         """
 
-    def snapshots(self, indices, numbers, steps, seed):
+    def snapshots(self, indices: np.ndarray, numbers: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """Return the rasters of initialisation snapshots: uint8 [k, steps, n_inputs].
 
-        indices : int [k], the sample each snapshot is taken of
-        numbers : int [k], running number of each snapshot; with seed and sample it decides the raster
+        indices : int [k], the sample of each snapshot
+        numbers : int [k], running number of each snapshot; with the seed and the sample it determines the raster
         """
 
 
@@ -57,10 +59,10 @@ class Dataset:
     test: Split
     fingerprint: str
 
-    def reduced(self, n_train, n_valid, n_test, seed):
-        """Return the data set with fewer samples: of each split a random subset, in its own order.
+    def reduced(self, n_train: int, n_valid: int, n_test: int, seed: int) -> "Dataset":
+        """Return the data set with fewer samples: a random subset of each split, in the split's order.
 
-        Raises UserError for more samples than there are.
+        Raises UserError if more samples are asked for than there are.
         """
         splits = {}
         for number, (name, size) in enumerate((("train", n_train), ("valid", n_valid), ("test", n_test))):

@@ -1,4 +1,4 @@
-"""Still images as splits: a rate for each pixel, drawn afresh for each presentation."""
+"""Still images as splits: each pixel has a rate, and its pulses are drawn for each presentation."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -14,10 +14,11 @@ N_VALID = 10_000  # the last of the training set
 
 @dataclass(frozen=True)
 class ImageSplit:
-    """images : uint8 or float32 [n, height, width]; scale : float32 [n], from pixels to pulses per ms.
+    """Samples that are images; see `nalsm.datasets.Split`.
 
-    Images stay as they are until they are presented: a quarter of the memory of their rates. See
-    `nalsm.datasets.Split` for the rest.
+    images : uint8 or float32 [n, height, width], stored as they are, in a quarter of the memory of their rates
+    scale : float32 [n], factor from pixels to pulses per ms
+    labels : uint8 [n]; sample_ids : int64 [n]
     """
 
     images: np.ndarray
@@ -25,30 +26,35 @@ class ImageSplit:
     labels: np.ndarray
     sample_ids: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def subset(self, indices):
+    def subset(self, indices: np.ndarray) -> "ImageSplit":
+        """See `nalsm.datasets.Split.subset`."""
         return replace(self, **{field.name: getattr(self, field.name)[indices] for field in fields(self)})
 
     detached = subset
 
-    def rates(self, indices):
+    def rates(self, indices: np.ndarray) -> np.ndarray:
         """Return the pulses per ms of each pixel of these samples: float32 [k, n_inputs]."""
         return image_rates(self.images[indices], self.scale[indices])
 
-    def presentation(self, indices, steps, seed):
+    def presentation(self, indices: np.ndarray, steps: int, seed: int) -> np.ndarray:
+        """See `nalsm.datasets.Split.presentation`."""
         return poisson_rasters(self.rates(indices), steps, seed, self.sample_ids[indices])
 
-    def snapshots(self, indices, numbers, steps, seed):
+    def snapshots(self, indices: np.ndarray, numbers: np.ndarray, steps: int, seed: int) -> np.ndarray:
+        """See `nalsm.datasets.Split.snapshots`."""
         return poisson_rasters(self.rates(indices), steps, seed, numbers, purpose="snapshot")
 
 
-def image_dataset(name, train_images, train_labels, test_images, test_labels):
-    """Return the Dataset of a training and a test set of images (uint8 [n, 28, 28]) and labels.
+def image_dataset(
+    name: str, train_images: np.ndarray, train_labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray
+) -> Dataset:
+    """Return the Dataset of a training and a test set of images (uint8 [n, 28, 28]) and labels (int [n]).
 
-    Training and validation images are normalised together, test images by themselves. Sample ids
-    count through the training set and on through the test set.
+    The last 10,000 training images are the validation set. Training and validation images are normalised together, test
+    images by themselves. Sample ids count through the training set and then through the test set.
     """
     n, n_train = len(train_images), len(train_images) - N_VALID
     scale = image_scale(train_images)
