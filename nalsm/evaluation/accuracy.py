@@ -59,5 +59,6 @@ MEASURE = Measure(
     files=lambda folder: [folder.accuracies],
     read=_read,
     published=_published,
+    text=lambda values: f"{100 * values['test']:.2f} %",
     picture="accuracy",
 )

@@ -195,5 +195,6 @@ MEASURE = Measure(
     files=lambda folder: [batch.factors for batch in recorded_batches(folder)],
     read=_read,
     published=_published,
+    text=lambda values: f"{values['mean']:.3f} ({values['samples']} samples)",
     picture="branching",
 )

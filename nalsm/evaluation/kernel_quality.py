@@ -169,6 +169,11 @@ def _read(folder):
     return kept and {**{name: round(float(kept.ranks[name].mean()), 6) for name in ("SP", "AP")}, **kept.parameters}
 
 
+def draws_text(parameters: Mapping[str, int]) -> str:
+    """Return the parameters of draws (draws, per_class, seed) in words."""
+    return "{draws} draws of {per_class} samples of each class, seed {seed}".format(**parameters)
+
+
 def _published(model, dataset, n_liquid, _knobs):
     figure = published_kernel_quality(model, dataset, n_liquid)
     return {"SP": figure.sp, "AP": figure.ap} if figure else {}
@@ -181,5 +186,6 @@ MEASURE = Measure(
     files=lambda folder: [folder.kernel_quality],
     read=_read,
     published=_published,
+    text=lambda values: f"SP {values['SP']:.2f}, AP {values['AP']:.2f} ({draws_text(values)})",
     parameters={"draws": 1000, "per_class": 100, "seed": 0},
 )

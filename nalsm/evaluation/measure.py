@@ -22,6 +22,7 @@ class Measure:
     read : values by name, together with the parameters that they were computed with; None if the measure is not
         computed, or not of all that it needs
     published : (model, data set, liquid neurons, knobs) -> published figures, by the names that `read` gives
+    text : values of `read` in words
     parameters : those of the published figures, by name
     picture : function in `nalsm.report.pictures` that shows it; empty if none does
     """
@@ -32,6 +33,7 @@ class Measure:
     files: Callable[[RunFolder], list[Path]]
     read: Callable[[RunFolder], Values | None]
     published: Callable[[str, str, int, Mapping[str, float]], dict[str, Published]]
+    text: Callable[[Values], str]
     parameters: Mapping[str, int] = field(default_factory=dict)
     picture: str = ""
 

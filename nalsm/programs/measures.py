@@ -141,7 +141,7 @@ def kernel_quality(root: Path) -> None:
 
         folder = open_run(root, answers, answers["version"])
         counts = {"SP": measure.test_counts(folder), "AP": measure.noisy_counts(folder)}
-        draws = f"{answers['draws']} draws of {answers['per_class']} samples of each class, seed {answers['seed']}"
+        draws = measure.draws_text(answers)
         say(f"{title(folder)}: {draws}", answers["quiet"])
         found = {name: _ranks(name, counted, answers) for name, counted in counts.items()}
         with folder.locked():

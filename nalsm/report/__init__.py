@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nalsm.report.run_data import RunData
+    from nalsm.report.sections import Section
 
 Draw = Callable[["Figure"], bytes]
 
@@ -28,7 +29,8 @@ def write_report(run: "RunData", path: Path, draw: Draw | None = None) -> list[s
     from nalsm.report.pictures import png
     from nalsm.report.sections import sections
 
-    parts, missing = [], []
+    parts: list[tuple[Section, str | None]] = []
+    missing: list[str] = []
     for section in sections(run):
         picture = run.folder.report_picture(section.name)
         if section.figure is None:

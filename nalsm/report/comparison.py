@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.report import pictures
 from nalsm.report.run_data import Missing
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from nalsm.report.run_data import RunData
 
 Facts = list[tuple[str, list]]
+_OTHER_MEASURES = [measure for measure in MEASURES.values() if measure.name != "accuracy"]  # that is shown apart
 _STAGES = ("initialisation", "counting", "readout")
 
 
@@ -65,6 +67,11 @@ def _curves(runs):
     return Section("curves", title, text, alt, pictures.learning_curves(curves))
 
 
+def _value(run, measure):
+    values = measure.read(run.folder)
+    return measure.text(values) if values else "not computed"
+
+
 def _facts(runs):
     def percent(run, split):
         accuracies = run.status.accuracies
@@ -88,6 +95,7 @@ def _facts(runs):
         ("network", lambda run: f"{run.status.network} ({run.n_liquid or '?'} neurons)"),
         ("seed", lambda run: run.status.seed),
         *((TITLES[name], lambda run, name=name: number(run, name)) for name in sizes),
+        *((measure.title, lambda run, measure=measure: _value(run, measure)) for measure in _OTHER_MEASURES),
         *(
             (f"seconds, {stage}", lambda run, stage=stage: f"{run.status.seconds.get(stage, 0):,.0f}")
             for stage in _STAGES

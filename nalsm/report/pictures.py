@@ -225,7 +225,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], word: str) -> Figure:
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column]:
             colour = "white" if share[row, column] > 0.3 else "black"
-            axes.text(column, row, matrix[row, column], ha="center", va="center", color=colour, fontsize=10)
+            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour, fontsize=10)
     numbers = range(len(classes))
     axes.set_xticks(numbers, classes, rotation=45 if long else 0, ha="right" if long else "center")
     axes.set_yticks(numbers, classes)
@@ -356,7 +356,7 @@ def learning_curves(curves: Sequence[tuple[str, np.ndarray]]) -> Figure:
     axes = figure.add_subplot()
     dashes = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
     for number, (label, values) in enumerate(curves):
-        style = {"color": RUN_COLOURS[number % len(RUN_COLOURS)], "ls": dashes[number % len(dashes)]}
+        style: dict[str, Any] = {"color": RUN_COLOURS[number % len(RUN_COLOURS)], "ls": dashes[number % len(dashes)]}
         axes.plot(np.arange(1, len(values) + 1), 100 * values, lw=1.7, label=label, **style)
     low, high = accuracy_range([100 * values for _, values in curves])
     axes.set(ylim=(low, high))

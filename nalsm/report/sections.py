@@ -92,7 +92,7 @@ def accuracy(run: RunData) -> Drawn:
         f"Three curves of accuracy over {cycles} cycles; at cycle {best + 1} validation {valid:.2f} %, test "
         f"{test:.2f} %"
     )
-    return text, alt, pictures.accuracy(accuracies, run.published and run.published.mean)
+    return text, alt, pictures.accuracy(accuracies, run.published.mean if run.published else None)
 
 
 @lru_cache(maxsize=1)  # two pictures show it
@@ -165,7 +165,7 @@ def raster(run: RunData) -> Drawn:
 
 def branching(run: RunData) -> Drawn:
     """Branching factor of each recorded sample."""
-    by_split = {}
+    by_split: dict[str, np.ndarray] = {}
     for split, batch in run.recorded_batches():
         by_split[split] = np.append(by_split.get(split, []), run.branching_factors(split, batch))
     factors = np.concatenate(list(by_split.values()))
@@ -182,7 +182,7 @@ def branching(run: RunData) -> Drawn:
     else:
         text += "There is no published figure for this model, data and network size."
     alt = f"Branching factor of {len(factors)} samples, mean {mean:.2f}"
-    return text, alt, pictures.branching(by_split, published and published.mean)
+    return text, alt, pictures.branching(by_split, published.mean if published else None)
 
 
 def weights(run: RunData) -> Drawn:
@@ -201,8 +201,9 @@ def weights(run: RunData) -> Drawn:
     groups["input"] = values[pre == 2]
     mean = float(np.abs(values[pre < 2]).mean()) if np.any(pre < 2) else 0.0
     text = f"Weights by type of synapse (pre → post; E excitatory, I inhibitory). All started at ±{before:g} (dashed). "
-    if learns:
-        rule = MODELS[run.status.model].initialisation(run.status.knobs)
+    make_rule = MODELS[run.status.model].initialisation
+    if learns and make_rule:
+        rule = make_rule(run.status.knobs)
         text += (
             f"Initialisation with {rule.title} left liquid synapses a mean absolute weight of {mean:.2f}. Its bounds "
             f"are ±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."

@@ -13,11 +13,14 @@ import pytest
 from made_runs import BATCH, MISTAKEN, made_network, made_run
 from small_runs import RUNNERS, assert_one_line_error, changed, folder_contents, run
 
+from nalsm.evaluation import kernel_quality
 from nalsm.evaluation.paper import published_accuracy
 from nalsm.network import network_path
 from nalsm.report import write_comparison, write_report
 from nalsm.report.run_data import RunData
 from nalsm.report.sections import confusion_matrix
+from nalsm.runs.folder import identity_hash
+from nalsm.runs.noise_folder import open_noise
 from nalsm.support.errors import DamagedFile
 
 PICTURES = {"accuracy", "confusion", "digit_accuracy", "spikes", "branching_factor", "weights", "rates", "times"}
@@ -301,7 +304,9 @@ def test_report_is_no_result(quick, tmp_path):
 
 def test_comparison(tmp_path):
     made_run(tmp_path, 7)
-    made_run(tmp_path, 8, "training", model="LSM+AP-STDP")
+    folder = made_run(tmp_path, 8, "training", model="LSM+AP-STDP")
+    open_noise(folder).start({"run": identity_hash(folder.identity), "batch_size": 20, "test_samples": 40}, {})
+    kernel_quality.write(folder, {"SP": np.full(20, 990), "AP": np.full(20, 980)}, per_class=100, seed=0)
     made_run(tmp_path, 9, "started", model="LSM+STDP")
     path = tmp_path / "all.html"
     write_comparison([data(tmp_path, version) for version in (8, 7, 9)], path)
@@ -310,6 +315,8 @@ def test_comparison(tmp_path):
     assert "Runs 8, 7, 9 side by side" in page.text
     assert "test accuracy 90.00 % 90.00 % not yet" in page.text
     assert "state cycle 5 of 6 finished initialising" in page.text
+    quality = "SP 990.00, AP 980.00 (20 draws of 100 samples of each class, seed 0)"
+    assert f"kernel quality {quality} not computed not computed" in page.text
     for model in ("NALSM", "LSM+AP-STDP"):
         assert f"{published_accuracy(model, 'MNIST', 1000)} %" in page.text
     assert "Not finished: 8, 9" in page.text

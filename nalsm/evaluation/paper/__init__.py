@@ -210,7 +210,7 @@ def _chosen(model, dataset, n_liquid, knobs):
 
 
 def _best_of_each_network(runs: Iterable[PublishedRun]) -> list[PublishedRun]:
-    best = {}
+    best: dict[int, PublishedRun] = {}
     for run in runs:
         if run.network not in best or run.accuracy > best[run.network].accuracy:  # the first of equals
             best[run.network] = run
