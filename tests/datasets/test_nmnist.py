@@ -1,4 +1,4 @@
-"""N-MNIST: recordings found, checked, packed once and binned as the model says."""
+"""N-MNIST: recordings are found, checked, packed once and binned as the model specifies."""
 
 import hashlib
 import os
@@ -107,7 +107,7 @@ def test_a_row_outside_the_field_does_not_move_later_events(tmp_path):
 
 
 def test_without_tonic(tmp_path, monkeypatch):
-    """Recordings can be read all the same; the download says what is missing."""
+    """Recordings can still be read; the download says what is missing."""
     for module in ("tonic", "tonic.io", "tonic.datasets"):
         monkeypatch.setitem(sys.modules, module, None)
     events = made_up_events(1)
@@ -284,7 +284,7 @@ def test_a_recording_cut_later_is_found(tmp_path):
 
 
 class Counting:
-    """A Source of 70 recordings that knows what it was asked for, and may be interrupted."""
+    """A Source of 70 recordings that records requests and can be interrupted."""
 
     def __init__(self, monkeypatch, stop_at=None, seed=0):
         monkeypatch.setattr(TUNING, "recordings_in_a_part", 20)
@@ -508,7 +508,7 @@ def _in_order(folder):
 
 
 def test_packing_is_quiet_where_it_is_asked_to_be(tmp_path, capsys):
-    """A run with --quiet that finds recordings in a folder packs them without a word; without it, with progress."""
+    """A run packs a folder of recordings silently with --quiet, and with progress otherwise."""
     source = SMALL
     folder = write_tonic(tmp_path / "NMNIST")
     source.load(folder, quiet=True)

@@ -206,7 +206,7 @@ def test_mnist_is_needed(tmp_path):
 
 
 def test_parts_are_of_one_simulation(monkeypatch, tmp_path):
-    """What an interrupted simulation of another seed left behind is not joined."""
+    """Parts left by an interrupted simulation of another seed are not used."""
     monkeypatch.setattr(TUNING, "recordings_in_a_part", 7)
     path = tmp_path / nmnist.PACKED_SIMULATED
     first = simulated_source(DATASETS, 14, seed=1)

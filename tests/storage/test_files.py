@@ -21,7 +21,7 @@ ATTRIBUTES = {"seed": 7, "format": "test"}
 
 
 class PowerCut(BaseException):
-    """Not an Exception: nothing may catch it on the way."""
+    """A BaseException, so that no `except Exception` catches it."""
 
 
 def assert_same(contents, arrays, attributes):
@@ -101,7 +101,7 @@ def test_the_final_name_appears_with_the_whole_contents(tmp_path):
 
 
 def test_contents_reach_the_disk_before_the_name_does(tmp_path, monkeypatch):
-    """File synced, then renamed, then the folder synced: else a power cut may leave an empty file."""
+    """The file is synced, then renamed, then the folder is synced; otherwise a power cut may leave an empty file."""
     path = tmp_path / "file"
     events = []
     fsync, replace = os.fsync, os.replace
@@ -197,7 +197,7 @@ def test_a_plain_hdf5_reader_can_read_it(tmp_path):
 
 
 def test_files_written_at_the_same_time(tmp_path):
-    """By several threads, and after a file that was left open when a signal came."""
+    """Several threads write, also after a signal left a file open."""
     import h5py
 
     left = h5py.File
@@ -285,7 +285,7 @@ def test_any_cut_is_noticed(small, tmp_path):
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_any_other_damage_is_noticed(data, small, tmp_path_factory):
-    """Stretches overwritten, taken out, doubled or added."""
+    """Parts are overwritten, removed, repeated or inserted."""
     start, size = data.draw(st.integers(0, len(small))), data.draw(st.integers(0, 600))
     fill = data.draw(st.sampled_from([b"", b"\0" * size, b"\xff" * size, 2 * small[start : start + size], b"x"]))
     path = tmp_path_factory.getbasetemp() / "damaged"

@@ -22,7 +22,7 @@ MOST = 10**12  # values that a few bytes claim
 
 
 class Choices:
-    """Numbers from bytes; 0 for ever behind their end."""
+    """Numbers read from bytes, followed by zeros."""
 
     def __init__(self, image):
         self._rest = iter(image)

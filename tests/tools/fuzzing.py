@@ -115,7 +115,7 @@ def parameters():
 
 
 def _read_parameters(path):
-    """Read a parameter file in all the ways there are."""
+    """Read a parameter file in every way that the package reads it."""
     runs = path.parents[1]
     lines = table(list_runs(runs))
     assert "\n" in lines
