@@ -12,6 +12,7 @@
 #                   for three networks of each cell)
 # make sizes        NALSM with 500 to 27,000 neurons, into the same page
 # make bench        print the table of speeds (takes about five minutes; run nothing else meanwhile)
+# make bench-gpu    install TensorFlow's CUDA libraries, check the TensorFlow engine on the GPU, print its speeds there
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,7 +34,7 @@ $(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS); code=$$?; \
 $(BIN)/python -m nalsm.sweep $(PAPER) $(SIZES) --networks $(NETWORKS) --list --results docs/results.md && exit $$code
 endef
 
-.PHONY: quickstart paper sizes nmnist test test-core test-oldest lint bench install install-locked lock clean
+.PHONY: quickstart paper sizes nmnist test test-core test-oldest lint bench bench-gpu install install-locked lock clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -102,6 +103,11 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/bench.py
+
+bench-gpu: $(VENV)/installed-dev
+	$(BIN)/python $(PIP) --editable '.[gpu]'
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python benchmarks/xla_on_gpu.py tensorflow
 
 clean:
 	rm -rf $(VENV) $(OLDEST) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
