@@ -31,7 +31,7 @@ and the supplement; the value of TRACE_DECAY is that of the authors' program.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -163,7 +163,7 @@ class Rates(NamedTuple):
 
 def numbers_of(rule: Rule) -> RuleNumbers:
     """Return the rule as the engines read it."""
-    parameters = {name: f32(value) for name, value in asdict(rule).items()}
+    parameters = {name: f32(value) for name, value in asdict(cast(Any, rule)).items()}
     return RuleNumbers(rule.learns, rule.uses_calcium, rule.has_astrocyte, **parameters)
 
 

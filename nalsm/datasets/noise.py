@@ -14,6 +14,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021 (kernel quality), and the program pub
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class NoisyImages(ImageSplit):
 
 def noisy_image_test_set(dataset: Dataset, seed: int, strength: float) -> Dataset:
     """Return the whole data set with noise on its test images; strength as in `noisy_images`."""
-    test = dataset.test
+    test: Any = dataset.test  # an ImageSplit
     images = noisy_images(test.images, test.sample_ids, seed, strength)
     return replace(dataset, test=NoisyImages(images, image_scale(images), test.labels, test.sample_ids))
 
@@ -105,5 +106,5 @@ def shifted_event_test_set(dataset: Dataset, _seed: int, strength: float) -> Dat
 
     The shifts are drawn when samples are presented, from the seed that is given there.
     """
-    test = dataset.test
+    test: Any = dataset.test  # an EventSplit
     return replace(dataset, test=ShiftedEvents(test.recordings, test.places, test.labels, test.sample_ids, strength))

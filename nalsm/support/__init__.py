@@ -1,1 +1,1 @@
-"""What knows nothing of liquids: errors, random streams, prefetching, compiled code, cores and memory."""
+"""Code that knows nothing of liquids: errors, random streams, prefetching, compiled code, cores and memory."""

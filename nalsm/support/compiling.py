@@ -33,13 +33,14 @@ def compiled(function: Callable | None = None, *, fastmath: bool | set[str] = Fa
     """
     if function is None:
         return partial(compiled, fastmath=fastmath)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).resolve()))
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).resolve()))
     try:
         # error_model: a division that checks for zero keeps its loop from being vectorised
         return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
 
 
 @cache

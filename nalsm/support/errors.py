@@ -1,4 +1,4 @@
-"""The two kinds of failure a program reports in one line, and their exit codes."""
+"""The failures that a program reports in one line, with their exit codes."""
 
 
 class NalsmError(Exception):
@@ -14,8 +14,8 @@ class UserError(NalsmError):
 
 
 class MachineError(NalsmError):
-    """The machine's failure, or ours: a full disk, a damaged file (exit code 1)."""
+    """A failure of the machine or of this program: a full disk, a damaged file (exit code 1)."""
 
 
 class DamagedFile(MachineError):
-    """A file whose contents do not match their checksum, or that cannot be read at all."""
+    """A file that cannot be read, or whose contents do not match its checksum."""

@@ -1,10 +1,15 @@
 """Work one step ahead of its use."""
 
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
-def prefetch(make, items):
-    """Yield (item, make(item)), the next one being made in a thread meanwhile."""
+def prefetch(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[tuple[Item, Made]]:
+    """Yield (item, make(item)) for each item; a thread makes the next one meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for item in items:

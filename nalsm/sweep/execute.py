@@ -32,7 +32,8 @@ def run_cells(cells: list[Cell], places: Places, quiet: bool = False) -> list[Ou
     """Bring every cell to its results, one after another; return the Outcomes."""
     outcomes = []
     for number, cell in enumerate(cells, 1):
-        outcome = run_cell(cell, places, lambda text, number=number: say(f"[{number}/{len(cells)}] {text}"), quiet)
+        prefix = f"[{number}/{len(cells)}] "
+        outcome = run_cell(cell, places, lambda text, prefix=prefix: say(prefix + text), quiet)  # type: ignore[misc]
         outcomes.append(outcome)
     return outcomes
 

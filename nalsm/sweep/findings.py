@@ -128,7 +128,7 @@ def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
             key = group.model, group.dataset, group.cell.network.dims, group.is_reduced, knob, others
             alike.setdefault(key, []).append(group)
     return [
-        (key[4], sorted(members, key=lambda group, knob=key[4]: group.cell.knobs[knob]))
+        (key[4], sorted(members, key=lambda group, knob=key[4]: group.cell.knobs[knob]))  # type: ignore[misc]
         for key, members in alike.items()
         if len(members) > 1
     ]
