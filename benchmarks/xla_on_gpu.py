@@ -101,7 +101,7 @@ def _cases_of(neurons, weight, rule, batches, train, n_inputs, options, arrays):
         raise SystemExit(f"--neurons: {neurons} is not a cube, as 1000 and 8000 are")
     network = Network.generate((side,) * 3, n_inputs, SEED)
     event, padded = open_liquid(network, "event"), open_liquid(network, "tensorflow")
-    padded._on_gpu = True  # whole batches at once
+    padded._whole_batches = True  # whole batches at once
 
     def keep(name, array):
         arrays.setdefault(f"{neurons}/{name}", np.asarray(array))

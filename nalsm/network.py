@@ -11,6 +11,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 3 and supplement.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +28,15 @@ CONNECTION_SCALE = {("E", "E"): 0.2, ("E", "I"): 0.1, ("I", "E"): 0.3, ("I", "I"
 EXCITATORY_PERCENT = 80
 INPUT_DENSITY_PERCENT = 15
 
-# Pairs up to this distance are looked at one by one, all others through thinning (`_far_pairs`).
+# Pairs up to this distance are drawn one by one, all others by thinning (`_far_pairs`).
 _NEAR = 7.0
 _FORMAT = "nalsm network 1"
-_MOST_NEURONS = 2**24  # of a network that is loaded; arrays of that many are no burden to any machine
+_MOST_NEURONS = 2**24  # in a network that is loaded, so that a damaged number cannot exhaust the memory
 
 
 @dataclass(frozen=True)
 class Network:
-    """Synapses of one liquid, sorted by post-, then pre-synaptic neuron.
+    """Synapses of one liquid, sorted by post-synaptic, then by pre-synaptic neuron.
 
     pre, post : int32 [S], neuron numbers; post is always a liquid neuron
     sign : int8 [S], +1 or -1, of the starting weight
@@ -44,9 +45,9 @@ class Network:
     dims : the grid's three sizes, or None
     seed : the seed it was generated from, or None
 
-    Synapses may be given in any order. Raises ValueError for synapses that name no neuron, repeat
-    or connect a neuron to itself, for signs other than +1 and -1, and for excitatory or inhibitory
-    neurons whose synapses have the other sign.
+    Synapses may be given in any order. Raises ValueError if a synapse's neuron does not exist, a synapse is
+    repeated or connects a neuron to itself, a sign is not +1 or -1, or the synapse of an excitatory
+    (inhibitory) neuron is negative (positive).
     """
 
     pre: np.ndarray
@@ -65,7 +66,7 @@ class Network:
             raise ValueError("pre, post and sign must be three vectors of one length")
         for name, values in (("pre", pre), ("post", post), ("sign", sign)):
             if len(values) and not np.all(values == values.astype(np.int8 if name == "sign" else np.int32)):
-                raise ValueError(f"{name} must hold whole numbers that fit int32 (sign: int8)")
+                raise ValueError(f"{name} must contain whole numbers that fit int32 (sign: int8)")
         order = np.lexsort((pre, post))
         fields = {
             "pre": pre[order].astype(np.int32),
@@ -82,7 +83,7 @@ class Network:
         if self.n_exc < 0 or self.n_inh < 0 or self.n_inputs < 0 or self.n_liquid < 1:
             raise ValueError("a network needs at least one liquid neuron and no negative numbers of neurons")
         if self.positions is not None and np.shape(self.positions) != (self.n_liquid, 3):
-            raise ValueError(f"positions have the shape {np.shape(self.positions)}, wanted is {(self.n_liquid, 3)}")
+            raise ValueError(f"positions have the shape {np.shape(self.positions)}, not {(self.n_liquid, 3)}")
         if not self.n_synapses:
             return
         if self.pre.min() < 0 or self.pre.max() >= self.n_neurons:
@@ -92,7 +93,7 @@ class Network:
         if np.any(self.pre == self.post):
             raise ValueError("a neuron is connected to itself")
         if np.any((np.diff(self.pre) == 0) & (np.diff(self.post) == 0)):
-            raise ValueError("a synapse is there twice")
+            raise ValueError("a synapse is repeated")
         if np.any(np.abs(self.sign) != 1):
             raise ValueError("signs must be +1 or -1")
         if np.any(self.sign[self.pre < self.n_exc] < 0) or np.any(self.sign[self.is_inhibitory] > 0):
@@ -101,7 +102,7 @@ class Network:
     def _check_grid(self):
         dims, positions = self.dims, self.positions
         if dims is not None and (len(dims) != 3 or min(dims) < 1 or math.prod(dims) != self.n_liquid):
-            raise ValueError(f"a grid of {dims} has not one point for each of {self.n_liquid} liquid neurons")
+            raise ValueError(f"a grid of {dims} does not have one point for each of {self.n_liquid} liquid neurons")
         if positions is None or dims is None:
             return
         positions = np.asarray(positions)
@@ -109,41 +110,41 @@ class Network:
             raise ValueError(f"positions are not all the points of a grid of {dims}, each once")
 
     @property
-    def n_liquid(self):
+    def n_liquid(self) -> int:
         return self.n_exc + self.n_inh
 
     @property
-    def n_neurons(self):
+    def n_neurons(self) -> int:
         return self.n_liquid + self.n_inputs
 
     @property
-    def n_synapses(self):
+    def n_synapses(self) -> int:
         return len(self.pre)
 
     @property
-    def is_inhibitory(self):
-        """bool [S], synapses of inhibitory neurons."""
+    def is_inhibitory(self) -> np.ndarray:
+        """bool [S], True for synapses of inhibitory neurons."""
         return (self.pre >= self.n_exc) & (self.pre < self.n_liquid)
 
     @property
-    def is_input(self):
-        """bool [S], synapses of input neurons."""
+    def is_input(self) -> np.ndarray:
+        """bool [S], True for synapses of input neurons."""
         return self.pre >= self.n_liquid
 
     @cached_property
-    def fingerprint(self):
-        """SHA-256 of the synapses: two networks with equal fingerprints compute the same."""
+    def fingerprint(self) -> str:
+        """SHA-256 of the synapses and sizes: networks with equal fingerprints give equal results."""
         return content_checksum(
             {"pre": self.pre, "post": self.post, "sign": self.sign}, [self.n_exc, self.n_inh, self.n_inputs]
         )
 
     @classmethod
-    def generate(cls, dims, n_inputs, seed):
+    def generate(cls, dims: Sequence[int], n_inputs: int, seed: int) -> "Network":
         """Draw a network on a grid of `dims` = (a, b, c) points.
 
-        Every liquid synapse exists independently with exactly the probability of the module's
-        docstring; exactly floor(0.15 * R * I) input synapses exist, every choice being equally likely.
-        Raises ValueError for sizes below 1 and negative numbers of inputs.
+        Every liquid synapse exists independently with exactly the probability of the module's docstring.
+        Exactly floor(0.15 * R * I) input synapses exist, and all choices of them are equally likely.
+        Raises ValueError for sizes below 1, negative numbers of inputs, and seeds outside 0..2**63-1.
         """
         dims = tuple(int(size) for size in dims)
         if len(dims) != 3 or min(dims) < 1 or n_inputs < 0:
@@ -164,22 +165,22 @@ class Network:
         sign[from_input] = random.choice(np.array([-1, 1], dtype=np.int8), size=from_input.sum())
         return cls(pre, post, sign, n_exc, n_liquid - n_exc, n_inputs, positions, dims, int(seed))
 
-    def save(self, path):
-        """Write the network to `path` (HDF5, whole and with a checksum)."""
+    def save(self, path: Path | str) -> None:
+        """Write the network to `path` (HDF5 with a checksum; the file is written whole or not at all)."""
         arrays = {"pre": self.pre, "post": self.post, "sign": self.sign}
         if self.positions is not None:
             arrays["positions"] = self.positions
         numbers = {name: getattr(self, name) for name in ("n_exc", "n_inh", "n_inputs", "dims", "seed")}
-        write_arrays(path, arrays, {"format": _FORMAT, **numbers})
+        write_arrays(Path(path), arrays, {"format": _FORMAT, **numbers})
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path | str) -> "Network":
         """Read a network written by `save`.
 
-        Raises FileNotFoundError, DamagedFile, and UserError for a file that holds something else, or a
-        network that makes no sense.
+        Raises FileNotFoundError, DamagedFile, and UserError if the file is not a network file or its network
+        is not valid.
         """
-        arrays, attributes = read_arrays(path)
+        arrays, attributes = read_arrays(Path(path))
         if attributes.get("format") != _FORMAT:
             raise UserError(f"{path} is not a network file")
         try:
@@ -188,12 +189,12 @@ class Network:
         except (ValueError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise UserError(
-                f"{path} holds no network that can be used: {reason}; make one with generate_spatial_network.py"
+                f"the network in {path} is not valid: {reason}; make one with generate_spatial_network.py"
             ) from None
         return network
 
-    def describe(self):
-        """Return the log text: sizes, seed, and count and density of each type of synapse."""
+    def describe(self) -> str:
+        """Return the text of the log file: sizes, seed, and number and density of each type of synapse."""
         n = {"E": self.n_exc, "I": self.n_inh, "input": self.n_inputs}
         lines = [
             f"grid               {' x '.join(map(str, self.dims)) if self.dims else 'not recorded'}",
@@ -221,21 +222,21 @@ def _network_fields(arrays, attributes):
     fields["positions"] = arrays.get("positions")
     for name, array in fields.items():
         if array is not None and array.dtype.kind not in "iu":
-            raise ValueError(f"{name} holds {array.dtype}, wanted are whole numbers")
+            raise ValueError(f"{name} contains {array.dtype}, not whole numbers")
     for name in ("n_exc", "n_inh", "n_inputs"):
         fields[name] = _whole_number(name, attributes[name], _MOST_NEURONS)
     seed, dims = attributes["seed"], attributes["dims"]
     fields["seed"] = None if seed is None else _whole_number("seed", seed, SEED_LIMIT - 1)
     if dims is not None:
         if not isinstance(dims, list):
-            raise ValueError(f"dims is {dims!r:.40}, wanted are three numbers")
+            raise ValueError(f"dims is {dims!r:.40}, not three numbers")
         fields["dims"] = tuple(_whole_number("dims", size, _MOST_NEURONS) for size in dims)
     return fields
 
 
 def _whole_number(name, value, highest):
     if type(value) is not int or not 0 <= value <= highest:
-        raise ValueError(f"{name} is {value!r:.40}, wanted is a whole number from 0 to {highest}")
+        raise ValueError(f"{name} is {value!r:.40}, not a whole number from 0 to {highest}")
     return value
 
 
@@ -276,8 +277,8 @@ def _near_pairs(positions, n_exc, random):
 def _far_pairs(positions, n_exc, random):
     """Draw the synapses between neurons more than _NEAR apart: int [2, n] (pre, post).
 
-    They are few among very many pairs, so candidates are drawn with the greatest probability any
-    such pair can have, and kept with their own probability divided by it.
+    Few of very many pairs are connected. So candidates are drawn with an upper bound of the probability of
+    such pairs, and each is kept with its own probability divided by this bound.
     """
     n = len(positions)
     bound = max(CONNECTION_SCALE.values()) * np.exp(-((_NEAR / CONNECTION_LENGTH) ** 2))
@@ -297,11 +298,11 @@ def _input_pairs(n_liquid, n_inputs, random):
     return np.stack([n_liquid + source, post])
 
 
-def network_path(folder, number):
-    """networks/Network_<n>.h5"""
+def network_path(folder: Path | str, number: int) -> Path:
+    """Return networks/Network_<n>.h5."""
     return Path(folder) / f"Network_{number}.h5"
 
 
-def log_path(folder, number):
-    """networks/Network_<n>_Log.txt"""
+def log_path(folder: Path | str, number: int) -> Path:
+    """Return networks/Network_<n>_Log.txt."""
     return Path(folder) / f"Network_{number}_Log.txt"

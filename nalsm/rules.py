@@ -30,8 +30,8 @@ Edge-of-Chaos Dynamics Organized by Astrocyte-modulated Plasticity", NeurIPS 202
 and the supplement; the value of TRACE_DECAY is that of the authors' program.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -163,7 +163,7 @@ class Rates(NamedTuple):
 
 def numbers_of(rule: Rule) -> RuleNumbers:
     """Return the rule as the engines read it."""
-    parameters = {name: f32(value) for name, value in asdict(cast(Any, rule)).items()}
+    parameters = {name: f32(value) for name, value in vars(rule).items()}
     return RuleNumbers(rule.learns, rule.uses_calcium, rule.has_astrocyte, **parameters)
 
 

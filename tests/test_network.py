@@ -291,7 +291,7 @@ def test_arguments_are_not_kept_or_changed():
         ({"post": [0, 0, 3]}, "not a liquid neuron"),
         ({"post": [0, 0, -1]}, "not a liquid neuron"),
         ({"post": [0, 0, 2], "pre": [1, 2, 2]}, "connected to itself"),
-        ({"pre": [1, 2, 2], "post": [0, 0, 0], "sign": [1, -1, -1]}, "twice"),
+        ({"pre": [1, 2, 2], "post": [0, 0, 0], "sign": [1, -1, -1]}, "repeated"),
         ({"sign": [1, -1, 0]}, "signs must be"),
         ({"sign": [1, -1, 2]}, "signs must be"),
         ({"sign": [-1, -1, 1]}, "must be positive"),

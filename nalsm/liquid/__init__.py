@@ -1,25 +1,28 @@
-"""The liquid: one interface, one engine for each kind of machine. Rules come from `nalsm.rules`, rasters from
-`nalsm.encoding`.
+"""The liquid: one interface, and one engine for each kind of machine.
+
+Rules come from `nalsm.rules`, rasters from `nalsm.encoding`. The engines sum currents in different orders.
+They gave the same spikes in all cases tried, which is not a promise; weights differ in their last bits.
 """
 
 from nalsm.liquid.devices import gpu_is_visible
 from nalsm.liquid.interface import Liquid, LiquidState, Run
+from nalsm.network import Network
 
 __all__ = ["ENGINES", "Liquid", "LiquidState", "Run", "open_liquid"]
 
 ENGINES = ("auto", "event", "tensorflow")
 
 
-def open_liquid(network, engine="auto", threads=None):
+def open_liquid(network: Network, engine: str = "auto", threads: int | None = None) -> Liquid:
     """Return a Liquid that simulates `network`.
 
-    engine : "event" (event-driven, on the CPU), "tensorflow" (on the GPU that TensorFlow sees, else on the
-        CPU) or "auto": "tensorflow" where there is a GPU, else "event", the faster one on a CPU
-    threads : how many samples the event-driven engine presents at the same time; None: one for each CPU core
+    engine : "event" (event-driven, on the CPU), "tensorflow" (on the GPU if TensorFlow sees one, otherwise on
+        the CPU) or "auto": "tensorflow" if there is a GPU, otherwise "event", which is faster on a CPU
+    threads : how many CPU threads present samples at the same time; None: one for each core
     Raises ValueError for an unknown engine.
     """
     if engine not in ENGINES:
-        raise ValueError(f"unknown engine {engine!r}; there are {', '.join(ENGINES)}")
+        raise ValueError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
     if engine == "auto":
         engine = "tensorflow" if gpu_is_visible() else "event"
     if engine == "tensorflow":

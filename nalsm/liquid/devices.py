@@ -1,15 +1,19 @@
-"""The GPU answer: which device this process may use, and how much memory it has."""
+"""The GPU question: which device this process may use, and how much memory it has."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from glob import glob
 
+from nalsm.support.tuning import TUNING
 
-def choose_device(index, say):
-    """Make the GPU of that index the only one TensorFlow sees; -1, or an index without a GPU: the CPU.
 
-    To be called before TensorFlow is imported, which is not done here unless the machine has GPUs.
+def choose_device(index: int, say: Callable[[str], None]) -> None:
+    """Make the GPU with this index the only one that TensorFlow sees; with -1 it sees none.
+
+    If there is no such GPU, `say` is called with one line, and the CPU computes. This function has to be
+    called before TensorFlow is imported; it imports TensorFlow only on machines that have a GPU.
     """
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # the numbers that nvidia-smi shows
     os.environ["CUDA_VISIBLE_DEVICES"] = str(index)
@@ -17,8 +21,8 @@ def choose_device(index, say):
         say(f"there is no GPU {index} on this machine: computing on the CPU")
 
 
-def gpu_is_visible():
-    """Return whether TensorFlow sees a GPU; it is not imported where the machine has none."""
+def gpu_is_visible() -> bool:
+    """Return whether TensorFlow sees a GPU. TensorFlow is imported only on machines that have one."""
     if not (glob("/dev/nvidia[0-9]*") or glob("/dev/kfd") or glob("/dev/dxg")):
         return False
     from nalsm.liquid.tensorflow_setup import tensorflow
@@ -26,8 +30,10 @@ def gpu_is_visible():
     return bool(tensorflow().config.list_physical_devices("GPU"))
 
 
-def free_memory():
-    """Return the bytes that are free on the device TensorFlow computes on; None if nobody tells."""
+def free_memory() -> int | None:
+    """Return the free memory of the device that TensorFlow computes on, in bytes; None if it is unknown."""
+    if TUNING.free_memory_bytes is not None:
+        return TUNING.free_memory_bytes
     if gpu_is_visible():
         return _free_gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES", "0"))
     try:
@@ -38,7 +44,7 @@ def free_memory():
         return None
 
 
-def _free_gpu_memory(index):
+def _free_gpu_memory(index: str) -> int | None:
     program = shutil.which("nvidia-smi")
     if program is None:
         return None

@@ -1,21 +1,22 @@
-"""The event-driven engine: samples in threads, each on its own copy of the weights it can change.
+"""The event-driven engine: it presents samples in threads, each on its own copy of the weights that can change.
 
-The loops are in `event_kernels`; here are the order of synapses they want, and memory.
+The loops are in `event_kernels`. This file brings synapses into their order, and hands out the work.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from nalsm.liquid import event_kernels as kernels
-from nalsm.liquid.interface import Liquid, LiquidState, stretches
-from nalsm.rules import numbers_of
+import nalsm.liquid.event_kernels as kernels
+from nalsm.liquid.interface import Liquid, LiquidState, Record, Run, stretches
+from nalsm.network import Network
+from nalsm.rules import Rule, numbers_of
 from nalsm.support.resources import cores
 
 f32 = np.float32
 _NO_RECORDING = kernels.Recording(np.empty((0, 0), np.uint8), np.empty(0, f32))
-_STRETCH = 8  # samples a thread takes at a time, at most: enough to hide the cost of a call
-_STRETCHES = 8  # for each thread, at least, where there are samples enough: few are left to wait for at the end
+_STRETCH = 8  # samples in a call, at most: enough to hide the cost of a call
+_STRETCHES = 8  # calls a thread, at least, so that none idles at the end
 
 
 class EventDrivenLiquid(Liquid):
@@ -23,7 +24,7 @@ class EventDrivenLiquid(Liquid):
 
     engine = "event"
 
-    def __init__(self, network, threads=None):
+    def __init__(self, network: Network, threads: int | None = None) -> None:
         super().__init__(network)
         self.threads = threads or cores()
         # The kernels keep weights in the order of (pre, post): all of the liquid, then all of the inputs.
@@ -39,7 +40,9 @@ class EventDrivenLiquid(Liquid):
             network.n_exc,
         )
 
-    def initialise(self, rasters, state, rule, record=False):
+    def initialise(
+        self, rasters: np.ndarray, state: LiquidState, rule: Rule, record: Record = False
+    ) -> tuple[LiquidState, Run]:
         """Run samples one after another; see `Liquid.initialise`."""
         rasters, run, places = self._prepare(rasters, state.weights, rule, record)
         self._check_state(state)
@@ -55,19 +58,19 @@ class EventDrivenLiquid(Liquid):
             kernels.initialise_samples(
                 self._wiring, liquid, inputs, rasters[part], calcium, numbers, run.counts[part], recording
             )
-            if part.start in places:
+            if part.start in places and run.weights is not None:
                 run.weights[places[part.start]] = self._network_order(liquid.weights, inputs.weights)
         weights = self._network_order(liquid.weights, inputs.weights)
         return LiquidState(weights, np.concatenate([liquid.trace, inputs.trace]), calcium), run
 
-    def present(self, rasters, weights, rule, record=False):
+    def present(self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record = False) -> Run:
         """Run each sample on its own copy of the weights; see `Liquid.present`."""
         rasters, run, places = self._prepare(rasters, weights, rule, record)
         numbers = numbers_of(rule)
         liquid_weights, input_weights = self._kernel_order(weights)
 
-        def work(part):
-            if part.start not in places:
+        def work(part: slice) -> None:
+            if part.start not in places or run.weights is None:
                 kernels.present_samples(
                     self._wiring, liquid_weights, input_weights, rasters[part], numbers, run.counts[part], _NO_RECORDING
                 )
@@ -87,14 +90,14 @@ class EventDrivenLiquid(Liquid):
             try:
                 for task in tasks:
                     task.result()
-            except BaseException:  # Ctrl-C as well: do not wait for what has not begun
+            except BaseException:  # also Ctrl-C: do not wait for calls that have not begun
                 pool.shutdown(cancel_futures=True)
                 raise
         return run
 
-    def _recording(self, run, places, sample, rasters):
+    def _recording(self, run: Run, places: dict[int, int], sample: int, rasters: np.ndarray) -> kernels.Recording:
         """Return where the kernels record this sample, its input spikes already in place."""
-        if sample not in places:
+        if sample not in places or run.spikes is None:
             return _NO_RECORDING
         place = places[sample]
         spikes = run.spikes[place].view(np.uint8)  # [T, N]
@@ -103,18 +106,19 @@ class EventDrivenLiquid(Liquid):
         spikes[times, self.network.n_liquid + neurons] = 1
         return kernels.Recording(spikes, _NO_RECORDING.astrocyte if run.astrocyte is None else run.astrocyte[place])
 
-    def _kernel_order(self, weights):
+    def _kernel_order(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return copies of the weights of liquid and inputs in the kernels' order."""
         ordered = np.asarray(weights, f32)[self._order]
         return ordered[: self._split].copy(), ordered[self._split :].copy()
 
-    def _network_order(self, liquid_weights, input_weights):
+    def _network_order(self, liquid_weights: np.ndarray, input_weights: np.ndarray) -> np.ndarray:
+        """Return the weights in the network's order."""
         weights = np.empty(self.network.n_synapses, f32)
         weights[self._order] = np.concatenate([liquid_weights, input_weights])
         return weights
 
 
-def _projection(pre, post, n_pre, n_post):
+def _projection(pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> kernels.Projection:
     place = np.lexsort((pre, post))
     arrays = (
         np.concatenate([[0], np.cumsum(np.bincount(pre, minlength=n_pre))]),

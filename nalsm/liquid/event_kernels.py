@@ -5,16 +5,16 @@ can be carried along instead of being summed afresh: with g_j the kernel of a pr
 
     I_i(t) = sum_j w_ij g_j(t)
 
-decays by exp(-1) a ms; a spike of j lifts g_j to 1 and so I_i by w_ij (1 - g_j); a change dw of a
-weight adds dw * g_j. So a step costs what its spikes cost.
+decays by exp(-1) a ms. A spike of j lifts g_j to 1 and so I_i by w_ij (1 - g_j), and a change dw of a
+weight adds dw * g_j. So the cost of a step is proportional to its spikes.
 
-Two passes do the work of a step. The pre pass walks the outgoing synapses of each spiking neuron:
-weights lie in this order, so a row is contiguous. It adds both terms of the learning rule where the
-post-synaptic neuron spikes as well. The post pass walks the incoming synapses of each spiking liquid
-neuron through an index, and leaves those alone whose pre-synaptic neuron has just been served: their
-trace reads 0 during the pass. So every synapse is clipped once a step, as the model wants.
+Two passes do the work of a step. The pre pass walks the outgoing synapses of each spiking neuron. Weights
+are stored in this order, so a row is contiguous. If the post-synaptic neuron spikes as well, the pass adds
+both terms of the learning rule. The post pass walks the incoming synapses of each spiking liquid neuron
+through an index. It does not change synapses whose pre-synaptic neuron spikes too, because the traces of
+these neurons read 0 during the pass. So every synapse is clipped once a step, as in the model.
 
-Indices are unsigned throughout, which spares Numba the test for negative ones.
+Indices are unsigned throughout, so Numba omits the test for negative ones.
 """
 
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from nalsm.rules import (
     TRACE_DECAY,
     TRACE_STEP,
     WEIGHT_BOUND,
+    RuleNumbers,
     calcium_gates,
     calcium_leak,
     first_rates,
@@ -36,8 +37,8 @@ from nalsm.support.compiling import compiled
 
 f32 = np.float32
 ZERO, ONE = f32(0.0), f32(1.0)
-# Kernels and traces below it are set to 0: what they could add is lost in the rounding of any weight
-# or potential, and arithmetic on numbers below 1e-38 is slow.
+# Kernels and traces below it are set to 0: their contribution is lost in the rounding of any weight or
+# potential, and arithmetic on numbers below 1e-38 is slow.
 NEGLIGIBLE = f32(1e-20)
 
 _first_rates = njit(first_rates)
@@ -51,7 +52,7 @@ class Projection(NamedTuple):
 
     out_start : uint32 [n_pre + 1], where the row of each pre-synaptic neuron begins
     post : uint32 [S], post-synaptic neurons
-    in_start : uint32 [R + 1], where the entries of each post-synaptic neuron begin in:
+    in_start : uint32 [R + 1], where the entries of each post-synaptic neuron begin in in_place and in_pre
     in_place : uint32 [S], places of its synapses in `post`
     in_pre : uint32 [S], pre-synaptic neurons of these synapses, ascending
     """
@@ -85,13 +86,14 @@ class Source(NamedTuple):
 class Neurons(NamedTuple):
     """State of the liquid neurons, by post-synaptic neuron.
 
-    potential, current : float32 [R]; change : float32 [R], what this step's changes of weights add
-    to the current of the next one
-    above : uint8 [R, padded to whole words], at or above the threshold; ready : int32 [same], the
-    first step in which the neuron may spike again
-    calcium, potentiates, depresses : float32 [R], the last two 1 where the rule lets a term count
-    exc_slope, exc_offset, inh_slope, inh_offset : float32 [R], change of a weight in the pre pass:
-    slope_i * x_j + offset_i, by type of the pre-synaptic neuron
+    potential, current : float32 [R]
+    change : float32 [R], what the weight changes of this step add to the current of the next step
+    above : uint8 [R, padded to whole words], 1 if the potential is at or above the threshold
+    ready : int32 [same], first step in which the neuron may spike again
+    calcium : float32 [R]
+    potentiates, depresses : float32 [R], 1 if the rule lets such a term count, else 0
+    exc_slope, exc_offset, inh_slope, inh_offset : float32 [R]; the pre pass changes a weight by
+        slope_i * x_j + offset_i, by type of the pre-synaptic neuron
     """
 
     potential: np.ndarray
@@ -109,16 +111,17 @@ class Neurons(NamedTuple):
 
 
 class InputSpikes(NamedTuple):
-    """Spikes of the input neurons: those of step t are neurons[start[t]:start[t + 1]] (uint32)."""
+    """Spikes of the input neurons; in step t the neurons[start[t]:start[t + 1]] (uint32) spike."""
 
     start: np.ndarray
     neurons: np.ndarray
 
 
 class Recording(NamedTuple):
-    """Where the course of a sample goes; empty arrays: nowhere.
+    """Arrays that the kernels record a sample in; with empty arrays they record nothing.
 
-    spikes : uint8 [T, N], of which the liquid's part is written; astrocyte : float32 [T]
+    spikes : uint8 [T, N], of which the liquid's part is written
+    astrocyte : float32 [T], A of each step before its decay
     """
 
     spikes: np.ndarray
@@ -129,11 +132,11 @@ class Recording(NamedTuple):
 
 
 @compiled
-def schedule_input_spikes(raster):
+def schedule_input_spikes(raster: np.ndarray) -> InputSpikes:
     """Turn a raster (uint8 [T, n_inputs], contiguous) into the spikes of the input neurons.
 
-    A pulse lifts its neuron over the threshold: it spikes in the next step, or, while refractory, in
-    the first step it can; pulses that arrive before that are part of the same spike.
+    A pulse lifts its neuron over the threshold. The neuron spikes in the next step or, while it is
+    refractory, in the first step it can. Pulses that arrive before that are part of the same spike.
     """
     steps, n_inputs = raster.shape
     capacity = n_inputs * (steps // MIN_INTERVAL_MS + 1)
@@ -169,8 +172,8 @@ def schedule_input_spikes(raster):
 
 
 @compiled
-def number_active(spikes, n_inputs):
-    """Number the inputs that spike at all; return (spikes in these numbers, active: uint32)."""
+def number_active(spikes: InputSpikes, n_inputs: int) -> tuple[InputSpikes, np.ndarray]:
+    """Number the inputs that spike at all; return (the spikes in these numbers, the active inputs: uint32)."""
     number = np.zeros(n_inputs, dtype=np.uint32)
     for j in spikes.neurons:
         number[j] = 1
@@ -181,7 +184,7 @@ def number_active(spikes, n_inputs):
 
 
 @compiled
-def keep_active(projection, active):
+def keep_active(projection: Projection, active: np.ndarray) -> Projection:
     """Return the part of a projection whose pre-synaptic neurons are `active` (uint32, ascending).
 
     Its pre-synaptic neurons are numbered by their place in `active`.
@@ -210,8 +213,8 @@ def keep_active(projection, active):
 
 
 @compiled
-def gather_rows(projection, active, values):
-    """Return what `values` ([S]) holds for the rows of `active`, one row behind the other."""
+def gather_rows(projection: Projection, active: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the values ([S]) of the rows of `active`, one row after another."""
     size = 0
     for j in active:
         size += projection.out_start[j + 1] - projection.out_start[j]
@@ -225,8 +228,8 @@ def gather_rows(projection, active, values):
 
 
 @compiled
-def scatter_rows(projection, active, rows, values):
-    """Put `rows`, as `gather_rows` made them, back into `values`."""
+def scatter_rows(projection: Projection, active: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    """Copy `rows`, as returned by `gather_rows`, back into `values`."""
     n = 0
     for j in active:
         begin, end = projection.out_start[j], projection.out_start[j + 1]
@@ -294,7 +297,7 @@ def _prepare_changes(neurons, trace, spiking, n_spiking, rates):
 
 @njit
 def _send(j, projection, source, neurons):
-    """Add a spike of neuron j to the currents; nothing learns."""
+    """Add a spike of neuron j to the currents, without learning."""
     lift = ONE - source.kernel[j]
     for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
         neurons.current[projection.post[k]] += source.weights[k] * lift
@@ -304,7 +307,7 @@ def _send(j, projection, source, neurons):
 def _send_and_learn(j, projection, source, neurons, slope, offset, low, high):
     """The pre pass for neuron j: add its spike to the currents and change its synapses.
 
-    The current of this step is made of the weights before the change.
+    The current of this step uses the weights before the change.
     """
     lift, trace = ONE - source.kernel[j], source.trace[j]
     for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
@@ -384,7 +387,7 @@ def _advance_potentials(neurons):
 
 
 @njit
-def fresh_neurons(calcium):
+def fresh_neurons(calcium: np.ndarray) -> Neurons:
     """Return the state of the liquid neurons at the start of a sample; calcium is used in place."""
     n = len(calcium)
     padded = (n + 7) // 8 * 8
@@ -397,7 +400,7 @@ def fresh_neurons(calcium):
 
 
 @njit
-def fresh_source(weights, n_pre):
+def fresh_source(weights: np.ndarray, n_pre: int) -> Source:
     """Return a group of pre-synaptic neurons that has never spiked; weights are used in place."""
     return Source(weights, np.zeros(n_pre, dtype=np.float32), np.zeros(n_pre, dtype=np.float32))
 
@@ -432,12 +435,22 @@ def _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking):
         neurons.exc_slope[i] = neurons.inh_slope[i] = ZERO
 
 
+# branches on `numbers` are taken once a step, never inside a loop over synapses
 @compiled
-def run_sample(wiring, liquid, inputs, input_spikes, calcium, numbers, counts, recording):
+def run_sample(
+    wiring: Wiring,
+    liquid: Source,
+    inputs: Source,
+    input_spikes: InputSpikes,
+    calcium: np.ndarray,
+    numbers: RuleNumbers,
+    counts: np.ndarray,
+    recording: Recording,
+) -> None:
     """Run one sample, T steps from a fresh state of potentials, kernels and astrocyte.
 
-    liquid, inputs : Source; weights and traces go on from what they are, in place
-    calcium : float32 [R], likewise where the rule reads it
+    liquid, inputs : weights and traces are changed in place
+    calcium : float32 [R], changed in place if the rule uses it
     counts : uint16 [R], set to the spikes of each liquid neuron
     """
     neurons = fresh_neurons(calcium)
@@ -479,7 +492,16 @@ def run_sample(wiring, liquid, inputs, input_spikes, calcium, numbers, counts, r
 
 
 @compiled
-def initialise_samples(wiring, liquid, inputs, rasters, calcium, numbers, counts, recording):
+def initialise_samples(
+    wiring: Wiring,
+    liquid: Source,
+    inputs: Source,
+    rasters: np.ndarray,
+    calcium: np.ndarray,
+    numbers: RuleNumbers,
+    counts: np.ndarray,
+    recording: Recording,
+) -> None:
     """Run samples one after another, in place; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
         spikes = schedule_input_spikes(rasters[sample])
@@ -487,10 +509,18 @@ def initialise_samples(wiring, liquid, inputs, rasters, calcium, numbers, counts
 
 
 @compiled
-def present_sample(wiring, liquid_weights, input_weights, raster, numbers, counts, recording):
+def present_sample(
+    wiring: Wiring,
+    liquid_weights: np.ndarray,
+    input_weights: np.ndarray,
+    raster: np.ndarray,
+    numbers: RuleNumbers,
+    counts: np.ndarray,
+    recording: Recording,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Run one sample on its own copy of the weights.
 
-    Inputs that never spike are left out of the copy: without a trace their synapses cannot change.
+    The copy omits inputs that never spike: without a trace their synapses cannot change.
     Returns (liquid weights, weights of the active inputs' rows, active inputs).
     """
     spikes, active = number_active(schedule_input_spikes(raster), raster.shape[1])
@@ -503,7 +533,15 @@ def present_sample(wiring, liquid_weights, input_weights, raster, numbers, count
 
 
 @compiled
-def present_samples(wiring, liquid_weights, input_weights, rasters, numbers, counts, recording):
-    """Run samples, each by itself; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
+def present_samples(
+    wiring: Wiring,
+    liquid_weights: np.ndarray,
+    input_weights: np.ndarray,
+    rasters: np.ndarray,
+    numbers: RuleNumbers,
+    counts: np.ndarray,
+    recording: Recording,
+) -> None:
+    """Run samples independently of each other; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
         present_sample(wiring, liquid_weights, input_weights, rasters[sample], numbers, counts[sample], recording)

@@ -1,19 +1,19 @@
-"""The liquid: one interface, one engine for each kind of machine.
-
-An engine holds a network and offers `initial_state`, `initialise` and `present`; rules come from
-`nalsm.rules`, rasters from `nalsm.encoding`. All engines give the same spikes.
-"""
+"""What every engine offers, and the checks of its arguments."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from nalsm.liquid.neuron import MIN_INTERVAL_MS
+from nalsm.network import Network
 from nalsm.rules import LARGEST, WEIGHT_BOUND, Rule
 
 MOST_STEPS = int(MIN_INTERVAL_MS) * np.iinfo(np.uint16).max  # a count is uint16
+
+Record = bool | Sequence[int]
 
 
 @dataclass
@@ -32,10 +32,10 @@ class LiquidState:
 
 @dataclass
 class Run:
-    """What a liquid did with n samples.
+    """The spike counts of n samples, and what was recorded.
 
     counts : uint16 [n, R], spikes of each liquid neuron in each sample
-    For the recorded samples only, else None:
+    The rest is None if nothing was recorded:
     spikes : bool [n_recorded, T, N], liquid neurons first, then inputs
     weights : float32 [n_recorded, S], at the end of each sample
     astrocyte : float32 [n_recorded, T], the depression rate A after each step and before its decay;
@@ -49,72 +49,78 @@ class Run:
 
 
 class Liquid(ABC):
-    """A network ready to run; `engine` names the way it is done.
+    """A network that can be run; the subclasses are the engines, and `engine` is their name.
 
     Neurons follow sections 2 and 3 of Ivanov and Michmizos (NeurIPS 2021) in steps of 1 ms; see
-    `nalsm.rules` for plasticity and `nalsm.liquid.neuron` for the constants.
+    `nalsm.rules` for plasticity and `nalsm.liquid.neuron` for the constants. In shapes, R is the number of
+    liquid neurons, N that of all neurons, S that of synapses, T that of steps.
     """
 
     engine: str
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         self.network = network
         free = network.is_input
         self._lowest = np.where(free | (network.sign < 0), -WEIGHT_BOUND, 0)  # [S]
         self._highest = np.where(free | (network.sign > 0), WEIGHT_BOUND, 0)
 
-    def initial_state(self, absolute_weight=None, weights=None):
-        """Return the state before initialisation: weights, and traces and calcium of 0.
+    def initial_state(self, absolute_weight: float | None = None, weights: np.ndarray | None = None) -> LiquidState:
+        """Return the state before initialisation: the weights given, and traces and calcium of 0.
 
-        absolute_weight : the size of every weight, its sign being the network's; or
+        absolute_weight : absolute value of every weight; signs are those of the network
         weights : float32 [S], in the network's order
-        Raises ValueError unless exactly one of them is given, and for a wrong shape.
+        Raises ValueError unless exactly one of the two is given, for weights of a wrong shape, and for weights
+        that are not finite or larger than 1e6.
         """
         network = self.network
         if (absolute_weight is None) == (weights is None):
             raise ValueError("give either absolute_weight or weights")
-        if weights is None:
+        if absolute_weight is not None:
             weights = network.sign * float(absolute_weight)
-            self._check_weights(weights)  # as float64, which has room for any number
+            self._check_weights(weights)  # as float64, before it can overflow
         weights = np.array(weights, dtype=np.float32)
         self._check_weights(weights)
         return LiquidState(weights, np.zeros(network.n_neurons, np.float32), np.zeros(network.n_liquid, np.float32))
 
     @abstractmethod
-    def initialise(self, rasters, state, rule, record=False):
-        """Run samples one after another: weights, traces and calcium carry over, all else starts afresh.
+    def initialise(
+        self, rasters: np.ndarray, state: LiquidState, rule: Rule, record: Record = False
+    ) -> tuple[LiquidState, Run]:
+        """Run samples one after another: weights, traces and calcium carry over, everything else starts afresh.
 
-        rasters : bool or uint8 [n, T, n_inputs], 1 where an input gets a pulse
-        state : LiquidState, left as it is
+        rasters : bool or uint8 [n, T, n_inputs], not 0 if an input gets a pulse
+        state : LiquidState, not changed
         record : True, False or the numbers of the samples to record
-        Returns (LiquidState, Run). Raises ValueError for shapes that do not fit the network, and for
-        weights outside the bounds of a rule that changes them.
+        Returns (state after the last sample, Run). Raises ValueError for shapes that do not fit the network,
+        for weights outside the bounds of a rule that changes them, and for samples to record that do not exist.
         """
 
     @abstractmethod
-    def present(self, rasters, weights, rule, record=False):
+    def present(self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record = False) -> Run:
         """Run each sample on its own copy of the weights and from a fresh state.
 
-        rasters : bool or uint8 [n, T, n_inputs], 1 where an input gets a pulse
-        weights : float32 [S], in the network's order, left as they are
+        rasters : bool or uint8 [n, T, n_inputs], not 0 if an input gets a pulse
+        weights : float32 [S], in the network's order, not changed
         record : True, False or the numbers of the samples to record
         Returns Run. Raises ValueError as `initialise` does.
         """
 
-    def bytes_needed(self, batch_size, steps):
-        """Return the memory that presenting a batch takes on the engine's device beside the rasters, or 0: little."""
+    def bytes_needed(self, batch_size: int, steps: int) -> int:
+        """Return the memory, in bytes, that the device needs to present a batch; 0 if it is negligible."""
         return 0
 
-    def _prepare(self, rasters, weights, rule, record):
-        """Check the arguments; return (rasters uint8 contiguous, empty Run, {sample: place in the record})."""
+    def _prepare(
+        self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record
+    ) -> tuple[np.ndarray, Run, dict[int, int]]:
+        """Check the arguments; return (rasters uint8 contiguous, empty Run, {sample: its place in the record})."""
         network = self.network
         rasters = np.asarray(rasters)
         if rasters.ndim != 3 or rasters.shape[2] != network.n_inputs:
-            raise ValueError(f"rasters have the shape {rasters.shape}, wanted is [samples, steps, {network.n_inputs}]")
+            raise ValueError(f"rasters have the shape {rasters.shape}, not [samples, steps, {network.n_inputs}]")
         if rasters.dtype not in (np.bool_, np.uint8):
             raise ValueError(f"rasters must be bool or uint8, not {rasters.dtype}")
         if rasters.shape[1] > MOST_STEPS:
-            raise ValueError(f"rasters of {rasters.shape[1]} steps: counts of more than {MOST_STEPS} may overflow")
+            raise ValueError(f"rasters have {rasters.shape[1]} steps: counts may overflow after {MOST_STEPS}")
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
         if not isinstance(rule, Rule):
@@ -126,10 +132,11 @@ class Liquid(ABC):
             )
 
         n, steps, _ = rasters.shape
-        samples = [*range(n)] if record is True else [] if record is False else [int(sample) for sample in record]
+        chosen = range(n) if record is True else () if record is False else record
+        samples = [int(sample) for sample in chosen]
         places = {sample: place for place, sample in enumerate(samples)}
         if len(places) < len(samples) or not all(0 <= sample < n for sample in places):
-            raise ValueError(f"record names samples twice, or samples outside 0..{n - 1}")
+            raise ValueError(f"record contains a sample twice, or samples outside 0..{n - 1}")
         run = Run(counts=np.zeros((n, network.n_liquid), np.uint16))
         if record is not False:
             run.spikes = np.zeros((len(places), steps, network.n_neurons), bool)
@@ -138,7 +145,7 @@ class Liquid(ABC):
                 run.astrocyte = np.zeros((len(places), steps), np.float32)
         return rasters, run, places
 
-    def _check_weights(self, weights):
+    def _check_weights(self, weights: np.ndarray) -> None:
         if np.shape(weights) != (self.network.n_synapses,):
             raise ValueError(
                 f"weights have the shape {np.shape(weights)}, the network has {self.network.n_synapses} synapses"
@@ -146,15 +153,15 @@ class Liquid(ABC):
         if not np.all(np.abs(weights) <= LARGEST):
             raise ValueError(f"weights must be finite numbers, from {-LARGEST:g} to {LARGEST:g}")
 
-    def _check_state(self, state):
+    def _check_state(self, state: LiquidState) -> None:
         shapes = np.shape(state.traces), np.shape(state.calcium)
-        wanted = (self.network.n_neurons,), (self.network.n_liquid,)
-        if shapes != wanted:
-            raise ValueError(f"traces and calcium have the shapes {shapes}, wanted are {wanted}")
+        expected = (self.network.n_neurons,), (self.network.n_liquid,)
+        if shapes != expected:
+            raise ValueError(f"traces and calcium have the shapes {shapes}, expected are {expected}")
 
 
-def stretches(n, places, longest):
-    """Cut 0..n-1 into slices of up to `longest`, every recorded sample (key of places) on its own."""
+def stretches(n: int, places: Mapping[int, int], longest: int) -> Iterator[slice]:
+    """Cut 0..n-1 into slices of up to `longest`; every recorded sample (key of places) gets its own slice."""
     borders = sorted({0, n, *places, *(sample + 1 for sample in places)})
     for begin, end in pairwise(borders):
         for first in range(begin, end, longest):

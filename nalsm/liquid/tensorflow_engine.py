@@ -1,23 +1,26 @@
 """The TensorFlow engine: a batch of samples as one compiled program, on a GPU or the CPU.
 
-The program is in `tensorflow_program`; here are the padded rows it wants, and memory.
+The program is in `tensorflow_program`. This file lays out synapses as padded rows, and estimates memory.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from nalsm.liquid import tensorflow_program as program
+import nalsm.liquid.tensorflow_program as program
 from nalsm.liquid.devices import gpu_is_visible
-from nalsm.liquid.interface import Liquid, LiquidState, stretches
+from nalsm.liquid.interface import Liquid, LiquidState, Record, Run, stretches
 from nalsm.liquid.tensorflow_setup import run_compiled
-from nalsm.rules import numbers_of
+from nalsm.network import Network
+from nalsm.rules import Rule, numbers_of
 from nalsm.support.resources import cores
+from nalsm.support.tuning import TUNING
 
 f32 = np.float32
 SAMPLES_AT_A_TIME = 250  # of an initialisation, in one call
-SAMPLES_SIDE_BY_SIDE = 16  # on the CPU: a vector's width
-_COPIES = 3  # of a batch's weights: those in the loop, and what a compiler may want beside them
+SAMPLES_SIDE_BY_SIDE = 16  # on the CPU: the width of a vector
+_COPIES = 3  # of a batch's weights: one in the loop, two that the compiler may add
 
 
 class TensorFlowLiquid(Liquid):
@@ -25,10 +28,10 @@ class TensorFlowLiquid(Liquid):
 
     engine = "tensorflow"
 
-    def __init__(self, network, threads=None):
+    def __init__(self, network: Network, threads: int | None = None) -> None:
         super().__init__(network)
         self.threads = threads or cores()
-        self._on_gpu = gpu_is_visible()
+        self._whole_batches = gpu_is_visible() if TUNING.whole_batches is None else TUNING.whole_batches
         degree = np.bincount(network.post, minlength=network.n_liquid)
         longest = -(-max(degree.max(initial=0), 1) // program.FOLD) * program.FOLD
         self._shape = network.n_liquid, int(longest)  # [R, K]
@@ -41,7 +44,9 @@ class TensorFlowLiquid(Liquid):
             self._as_rows(self._highest, f32),
         )
 
-    def initialise(self, rasters, state, rule, record=False):
+    def initialise(
+        self, rasters: np.ndarray, state: LiquidState, rule: Rule, record: Record = False
+    ) -> tuple[LiquidState, Run]:
         """Run samples one after another; see `Liquid.initialise`."""
         rasters, run, places = self._prepare(rasters, state.weights, rule, record)
         self._check_state(state)
@@ -65,7 +70,7 @@ class TensorFlowLiquid(Liquid):
         weights, traces, calcium = (np.array(values) for values in carried)
         return LiquidState(self._as_synapses(weights), traces, calcium), run
 
-    def present(self, rasters, weights, rule, record=False):
+    def present(self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record = False) -> Run:
         """Run each sample on its own copy of the weights; see `Liquid.present`."""
         rasters, run, places = self._prepare(rasters, weights, rule, record)
         rows = self._as_rows(np.asarray(weights, f32), f32)
@@ -74,39 +79,41 @@ class TensorFlowLiquid(Liquid):
         groups = [(group, True) for group in self._groups(recorded)]
         groups += [(group, False) for group in self._groups(others)]
 
-        def work(group, record):
+        def work(group: np.ndarray, record: bool) -> None:
             padded = rasters[np.resize(group, self._group_size(len(group)))]  # one shape: compiled once
             counts, recording = run_compiled(program.present, record, self._rows, numbers_of(rule), rows, padded)
             run.counts[group] = counts[: len(group)]
             if record:
                 self._keep(run, [places[sample] for sample in group], recording)
 
-        with ThreadPoolExecutor(1 if self._on_gpu else self.threads) as pool:
+        with ThreadPoolExecutor(1 if self._whole_batches else self.threads) as pool:
             for task in [pool.submit(work, *group) for group in groups]:
                 task.result()
         return run
 
-    def bytes_needed(self, batch_size, steps):
-        """Return the memory that presenting a batch takes on the device, in bytes, at most.
+    def bytes_needed(self, batch_size: int, steps: int) -> int:
+        """Return an upper bound of the memory that the device needs to present a batch, in bytes.
 
-        Of each sample that runs: _COPIES times its weights, 4 bytes each, in padded rows; 34 bytes a neuron
-        (potential, kernel, trace, current before and after a step; wait, spikes); its raster, twice.
+        A sample that runs takes _COPIES times its weights in padded rows, 4 bytes each, 34 bytes a neuron
+        (potential, kernel, trace, current before and after a step, wait, spikes), and twice its raster.
         """
-        at_once = batch_size if self._on_gpu else SAMPLES_SIDE_BY_SIDE * min(self.threads, batch_size)
+        at_once = batch_size if self._whole_batches else SAMPLES_SIDE_BY_SIDE * min(self.threads, batch_size)
         weights = 4 * self._shape[0] * self._shape[1]
         sample = _COPIES * weights + 34 * self.network.n_neurons + 2 * steps * self.network.n_inputs
         return at_once * sample + 4 * weights
 
-    def _groups(self, samples):
-        """Cut samples into groups that run side by side: all of them on a GPU, on the CPU what caches like."""
+    def _groups(self, samples: np.ndarray) -> list[np.ndarray]:
+        """Cut samples into groups that run side by side: one group on a GPU, small ones on the CPU for its caches."""
         size = self._group_size(len(samples))
         return [samples[first : first + size] for first in range(0, len(samples), size)] if size else []
 
-    def _group_size(self, n_samples):
-        return n_samples if self._on_gpu else SAMPLES_SIDE_BY_SIDE
+    def _group_size(self, n_samples: int) -> int:
+        return n_samples if self._whole_batches else SAMPLES_SIDE_BY_SIDE
 
-    def _keep(self, run, places, recording):
-        """Put what was recorded into the samples' places in the run."""
+    def _keep(self, run: Run, places: list[int], recording: program.Recording) -> None:
+        """Copy a recording to the samples' places in the run."""
+        if run.spikes is None or run.weights is None:
+            return
         n = len(places)
         spikes = recording.spikes.numpy()[:, :, :n]
         run.spikes[places] = np.unpackbits(spikes, axis=1, count=self.network.n_neurons).transpose(2, 0, 1)
@@ -115,11 +122,11 @@ class TensorFlowLiquid(Liquid):
         if run.astrocyte is not None:
             run.astrocyte[places] = recording.astrocyte.numpy()[:, :n].T
 
-    def _as_rows(self, values, dtype):
-        """Values of all synapses ([S]) as padded rows ([R, K])."""
+    def _as_rows(self, values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """Return values of all synapses ([S]) as padded rows ([R, K])."""
         rows = np.zeros(self._shape, dtype)
         rows.ravel()[self._place] = values
         return rows
 
-    def _as_synapses(self, rows):
+    def _as_synapses(self, rows: np.ndarray) -> np.ndarray:
         return rows.ravel()[self._place]

@@ -1,22 +1,31 @@
 """The liquid's time loop as one program, which XLA compiles for a GPU or the CPU.
 
-Synapses lie in rows: row i holds the incoming synapses of liquid neuron i, padded to the longest row,
-[R, K]. So "post" is a broadcast, "pre" a gather along the neurons, the current a sum over K: nothing
-is scattered, and no two threads ever add to the same number. Samples of a batch come last in every
-array, next to each other in memory.
+Synapses are stored in rows [R, K]: row i contains the incoming synapses of liquid neuron i, padded to the
+length of the longest row. So "post" is a broadcast, "pre" a gather along the neurons, and the current a sum
+over K. Nothing is scattered, and no two threads ever add to the same number. The samples of a batch are the
+last axis of every array, so they are neighbours in memory.
 
     R liquid neurons, I inputs, N = R + I, K synapses in a row, B samples, T steps of 1 ms
 """
 
 from functools import partial, reduce
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nalsm.liquid import neuron
 from nalsm.liquid.tensorflow_setup import tensorflow
-from nalsm.rules import TRACE_DECAY, TRACE_STEP, Rates, calcium_gates, calcium_leak, first_rates, next_rates
+from nalsm.rules import (
+    TRACE_DECAY,
+    TRACE_STEP,
+    Rates,
+    RuleNumbers,
+    calcium_gates,
+    calcium_leak,
+    first_rates,
+    next_rates,
+)
 
 tf = tensorflow()
 f32 = np.float32
@@ -25,39 +34,40 @@ _REFRACTORY_MS = neuron.MIN_INTERVAL_MS - 1
 
 
 class Rows(NamedTuple):
-    """The network, [R, K]; padding has the bounds 0 and 0, so it never weighs anything.
+    """The network, [R, K] each; both bounds of the padding are 0, so its weights stay 0.
 
-    pre : int32, pre-synaptic neurons; inhibitory : bool, of the pre-synaptic neuron
+    pre : int32, pre-synaptic neurons
+    inhibitory : bool, type of the pre-synaptic neuron
     low, high : float32, bounds of the weight
     """
 
-    pre: object
-    inhibitory: object
-    low: object
-    high: object
+    pre: Any
+    inhibitory: Any
+    low: Any
+    high: Any
 
 
 class State(NamedTuple):
-    """All that a step changes.
+    """Everything that a step changes.
 
     weights : float32 [R, K, B], or [R, K, 1] for all samples if nothing learns
     potential, kernel, trace : float32 [N, B]; wait : int8 [N, B], ms until a spike is possible again
     calcium : float32 [R, B]; counts : int32 [R, B]; fired : bool [N, B], spikes of this step
     """
 
-    weights: object
-    potential: object
-    wait: object
-    kernel: object
-    trace: object
-    calcium: object
-    counts: object
-    fired: object
+    weights: Any
+    potential: Any
+    wait: Any
+    kernel: Any
+    trace: Any
+    calcium: Any
+    counts: Any
+    fired: Any
     rates: Rates  # float32 [], depression [B]
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def present(record, rows, numbers, weights, rasters):
+def present(record: bool, rows: Rows, numbers: RuleNumbers, weights: Any, rasters: Any) -> Any:
     """Run samples side by side, each from fresh state and the same weights.
 
     record : bool; numbers : RuleNumbers, whose flags are constants of the compiled program
@@ -79,21 +89,21 @@ def present(record, rows, numbers, weights, rasters):
 class Carried(NamedTuple):
     """What initialisation carries from sample to sample: float32 [R, K], [N], [R]."""
 
-    weights: object
-    trace: object
-    calcium: object
+    weights: Any
+    trace: Any
+    calcium: Any
 
     @classmethod
-    def of(cls, state):
-        """Return what a State of one sample carries over."""
+    def of(cls, state: State) -> "Carried":
+        """Return the part of the state of one sample that carries over."""
         return cls(state.weights[:, :, 0], state.trace[:, 0], state.calcium[:, 0])
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise(rows, numbers, carried, rasters, n_samples):
+def initialise(rows: Rows, numbers: RuleNumbers, carried: "Carried", rasters: Any, n_samples: Any) -> Any:
     """Run samples one after another.
 
-    carried : Carried; rasters : uint8 [most, T, I], of which the first n_samples count
+    carried : Carried; rasters : uint8 [most, T, I], of which the first n_samples are run
     Returns (Carried, counts uint16 [most, R]).
     """
 
@@ -108,19 +118,26 @@ def initialise(rows, numbers, carried, rasters, n_samples):
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise_recorded(rows, numbers, carried, raster):
-    """Run one sample (raster uint8 [T, I]) as `initialise` does; return its results and the Recording."""
+def initialise_recorded(rows: Rows, numbers: RuleNumbers, carried: "Carried", raster: Any) -> Any:
+    """Run one sample as `initialise` does; return (Carried, counts uint16 [1, R], Recording).
+
+    raster : uint8 [T, I]
+    """
     state, recording = _run(rows, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
     return Carried.of(state), _as_counts(state), recording
 
 
 class Recording(NamedTuple):
-    """Of all samples: spikes uint8 [T, ceil(N / 8), B], a bit for each neuron; weights float32 [R, K, B] or, of
-    all alike, [R, K, 1]; astrocyte float32 [T, B]."""
+    """The recording of all samples.
 
-    spikes: object
-    weights: object
-    astrocyte: object
+    spikes : uint8 [T, ceil(N / 8), B], one bit for each neuron
+    weights : float32 [R, K, B], or [R, K, 1] for all samples if nothing learns
+    astrocyte : float32 [T, B]
+    """
+
+    spikes: Any
+    weights: Any
+    astrocyte: Any
 
 
 def _fresh(weights, trace, calcium, numbers):
@@ -152,8 +169,8 @@ def _as_counts(state):
 def _run(rows, numbers, state, pulses, record):
     """Run all steps of pulses (uint8 [T, I, B]); return (State, Recording or None).
 
-    A turn of the loop learns from the step before, then makes its own: the weights are changed before they
-    are read, so they can be changed in place.
+    Each turn of the loop first learns from the step before it, then computes its own spikes. So weights are
+    changed before they are read, and the compiler can change them in place.
     """
     (n, n_samples), steps = state.trace.shape, pulses.shape[0]
     spikes = tf.zeros((steps, -(-n // 8), n_samples), tf.uint8) if record else ()
@@ -181,7 +198,7 @@ def _run(rows, numbers, state, pulses, record):
 
 
 def _packed(fired):
-    """bool [N, P] -> uint8 [ceil(N / 8), P], the first neuron in the highest bit as np.unpackbits wants it."""
+    """bool [N, P] -> uint8 [ceil(N / 8), P], the first neuron in the highest bit as np.unpackbits expects."""
     n, p = fired.shape
     padded = tf.pad(fired, ((0, -n % 8), (0, 0)))
     bits = tf.cast(tf.reshape(padded, (-1, 8, p)), tf.int32) * tf.reshape(2 ** tf.range(7, -1, -1), (1, 8, 1))
@@ -223,7 +240,7 @@ def _learn(rows, numbers, state):
 
 
 def _current(weights, kernel, pre):
-    """sum_j w_ij g_j [R, B]: FOLD slices added in order, then a sum too short to be shared between threads."""
+    """Return sum_j w_ij g_j [R, B]: FOLD slices added in order, then a sum too short to be split between threads."""
     width = pre.shape[1] // FOLD
     parts = (slice(k * width, (k + 1) * width) for k in range(FOLD))
     folded = reduce(add, (weights[:, part] * tf.gather(kernel, pre[:, part]) for part in parts))  # [R, K / FOLD, B]
@@ -231,7 +248,7 @@ def _current(weights, kernel, pre):
 
 
 def _learned(rows, numbers, state):
-    """The weights [R, K, B] after one step."""
+    """Return the weights [R, K, B] after one step."""
     n_liquid = rows.pre.shape[0]
     up, down = state.rates.potentiation, state.rates.depression
     pre_fired, pre_trace = tf.gather(state.fired, rows.pre), tf.gather(state.trace, rows.pre)  # [R, K, B]

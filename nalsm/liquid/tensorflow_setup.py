@@ -1,16 +1,19 @@
-"""TensorFlow, imported and run quietly."""
+"""Imports and runs TensorFlow without its messages on standard error."""
 
 import contextlib
 import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from functools import cache
+from types import ModuleType
+from typing import Any
 
 
 @cache
-def tensorflow():
-    """Import TensorFlow (seconds, the first time) and return the module."""
+def tensorflow() -> ModuleType:
+    """Import TensorFlow, which takes seconds the first time, and return the module."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr():
         import tensorflow as tf
@@ -21,12 +24,12 @@ def tensorflow():
     return tf
 
 
-_started = set()
+_started: set[Callable] = set()
 _first_calls = threading.Lock()
 
 
-def run_compiled(function, *arguments):
-    """Call a compiled function, from any thread; hold back what the compiler says on the first call."""
+def run_compiled(function: Callable, *arguments: Any) -> Any:
+    """Call a compiled function, from any thread, without the compiler's messages on the first call."""
     if function not in _started:
         with _first_calls, quiet_stderr():  # one at a time: standard error belongs to the whole process
             result = function(*arguments)
@@ -36,8 +39,8 @@ def run_compiled(function, *arguments):
 
 
 @contextlib.contextmanager
-def quiet_stderr():
-    """Hold back what C++ libraries write to standard error; show it only if the block fails."""
+def quiet_stderr() -> Iterator[None]:
+    """Keep back what C++ libraries write to standard error, and show it only if the block fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         original = os.dup(2)

@@ -2,7 +2,7 @@
 
 The version folder gets a second record, which names the run by the hash of its identity: noisy counts
 are never read together with another run's test counts. The engine in it is the one that made the noisy
-counts; it need not be the run's, as all engines give the same spikes.
+counts; it need not be the run's engine: both gave the same spikes in all cases tried, which is not promised.
 """
 
 from nalsm.runs.counting import Counting, count_spikes

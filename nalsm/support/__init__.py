@@ -1,1 +1,1 @@
-"""Code that knows nothing of liquids: errors, random streams, prefetching, compiled code, cores and memory."""
+"""Helpers that do not depend on liquids: errors, random streams, prefetching, compiled code, cores and memory."""

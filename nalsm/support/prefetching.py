@@ -1,4 +1,4 @@
-"""Work one step ahead of its use."""
+"""Compute one step ahead of its use."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ Made = TypeVar("Made")
 
 
 def prefetch(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[tuple[Item, Made]]:
-    """Yield (item, make(item)) for each item; a thread makes the next one meanwhile."""
+    """Yield (item, make(item)) while a thread already makes the next one."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for item in items:

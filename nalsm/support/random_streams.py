@@ -1,8 +1,8 @@
 """One stream of random numbers per (seed, purpose, index).
 
-Philox is a counter-based generator: its 128-bit key alone names the stream. The seed fills one
-half of the key, purpose and index the other, so that what is drawn for a sample depends on nothing
-that was drawn before it: not on batch size, order, thread count or a restart.
+Philox is a counter-based generator, and its 128-bit key identifies the stream. The seed is one half of the
+key, purpose and index are the other. So the numbers drawn for a sample do not depend on earlier draws: not
+on batch size, order, thread count or a restart.
 """
 
 import numpy as np
@@ -30,8 +30,8 @@ _INDEX_BITS = 48
 def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     """Return the generator of (seed, purpose, index).
 
-    Parameters: seed in 0..2**63-1, purpose a key of PURPOSES, index in 0..2**48-1.
-    Raises ValueError outside these ranges.
+    seed : 0..2**63-1; purpose : a key of PURPOSES; index : 0..2**48-1
+    Raises ValueError for a seed or index outside its range, KeyError for an unknown purpose.
     """
     if not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed {seed} is outside 0..2**63-1")

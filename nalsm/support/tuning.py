@@ -23,6 +23,8 @@ class Tuning:
     recorded_samples : (batch number, batch size) -> the samples of that batch whose spikes are kept, in place of
         `nalsm.runs`' own choice
     before_work : called when all answers of a program are good and its work begins
+    free_memory_bytes : free memory of the device that computes; None: ask the system
+    whole_batches : the TensorFlow engine runs all samples of a batch side by side; None: only on a GPU
     """
 
     seconds_between_checkpoints: float = 20.0
@@ -32,6 +34,8 @@ class Tuning:
     seconds_to_answer: float = 10.0
     seconds_to_take: float = 30.0
     snapshots_at_a_time: int = 250
+    free_memory_bytes: int | None = None
+    whole_batches: bool | None = None
     recordings_in_a_part: int = 1_000
     recorded_samples: Callable[[int, int], list[int]] | None = None
     before_work: Callable[[], None] = _nothing

@@ -1,4 +1,4 @@
-"""The TensorFlow engine's own promises; what all engines promise is in test_liquid.py."""
+"""What only the TensorFlow engine promises; test_liquid.py tests what every engine promises."""
 
 import re
 
@@ -10,6 +10,7 @@ from nalsm.encoding import poisson_rasters
 from nalsm.liquid import devices, open_liquid
 from nalsm.network import Network, network_path
 from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static, numbers_of
+from nalsm.support.tuning import TUNING
 
 STEPS = 250
 RULES = [Static(), STDP(), AstrocyteSTDP(astrocyte_weight=0.2), APSTDP(threshold_hz=3.0, range_hz=2.0)]
@@ -82,15 +83,15 @@ def test_weights_are_changed_in_place(case):
     assert "copy" not in made
 
 
-def test_memory_of_a_batch(case):
+def test_memory_of_a_batch(case, monkeypatch):
     """By hand for 1000 neurons, batch 250, on a GPU: three copies of the padded weights make 0.6 GB at most."""
     network = Network.generate((10, 10, 10), 784, seed=1)
+    monkeypatch.setattr(TUNING, "whole_batches", True)
     liquid = open_liquid(network, "tensorflow")
     n_rows, longest = liquid._shape
     assert n_rows == 1000
     assert longest % 16 == 0
     assert longest - 16 < np.bincount(network.post).max() <= longest
-    liquid._on_gpu = True
     copies = 3 * 250 * 1000 * longest * 4
     assert copies < 0.65e9
     assert copies < liquid.bytes_needed(250, STEPS) < 1.4 * copies
@@ -115,25 +116,24 @@ def test_a_run_gives_the_event_engines_counts(finished_place, place):
 
 
 def test_a_batch_that_does_not_fit_is_refused(place):
-    patch = "import nalsm.runs.training; nalsm.runs.training.free_memory = lambda: {}"
-    refused = run(changed(command(place, "--engine=tensorflow", "--threads=1"), patch.format(3_000_000)))
+    tuning = "from nalsm.support.tuning import TUNING; TUNING.free_memory_bytes = 3_000_000"
+    refused = run(changed(command(place, "--engine=tensorflow", "--threads=1"), tuning))
     assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "0.003 GB are free", "no BATCH_SIZE fits")
     assert not (place / "train_data").exists() or not any((place / "train_data").iterdir())
 
 
-def test_the_size_that_fits_is_named(place):
+def test_the_size_that_fits_is_named(place, monkeypatch):
     """As on a GPU, where a whole batch runs side by side."""
+    monkeypatch.setattr(TUNING, "whole_batches", True)
     liquid = open_liquid(Network.load(network_path(place / "networks", 1)), "tensorflow")
-    liquid._on_gpu = True
-    patch = (
-        "import nalsm.runs.training, nalsm.liquid.tensorflow_engine as engine\n"
-        "engine.gpu_is_visible = lambda: True\n"
-        f"nalsm.runs.training.free_memory = lambda: {liquid.bytes_needed(10, steps=60)}"
+    tuning = (
+        "from nalsm.support.tuning import TUNING\n"
+        f"TUNING.whole_batches, TUNING.free_memory_bytes = True, {liquid.bytes_needed(10, steps=60)}"
     )
-    refused = run(changed(command(place, "--engine=tensorflow"), patch))
+    refused = run(changed(command(place, "--engine=tensorflow"), tuning))
     assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "BATCH_SIZE 10 fits")
     answers = [*ANSWERS[:3], "10", *ANSWERS[4:]]
-    accepted = run(changed(command(place, "--engine=tensorflow", "--cycles=1"), patch), answers)
+    accepted = run(changed(command(place, "--engine=tensorflow", "--cycles=1"), tuning), answers)
     assert accepted.returncode == 0, accepted.stderr
 
 
