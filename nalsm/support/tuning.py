@@ -24,7 +24,8 @@ class Tuning:
         `nalsm.runs`' own choice
     before_work : called when all answers of a program are good and its work begins
     free_memory_bytes : free memory of the device that computes; None: ask the system
-    whole_batches : the TensorFlow engine runs all samples of a batch side by side; None: only on a GPU
+    whole_batches : the TensorFlow engine runs all samples of a batch side by side; None: only on a GPU (for tests of
+        the memory it needs; recorded weights may differ in their last bits)
     """
 
     seconds_between_checkpoints: float = 20.0
