@@ -201,22 +201,19 @@ def _warm(engine):
 
 def _load_machine_code(models):
     """Let each model compute a little, with the event-driven engine: Numba then loads nothing more."""
-    from nalsm.models import MODELS as knobs_of
-    from nalsm.runs.settings import Settings
-    from nalsm.runs.training import TrainingRun
+    from whole_runs import complete
 
-    with tempfile.TemporaryDirectory() as place:
-        networks = place_with_networks(Path(place)) / "networks"
+    from nalsm.models import MODELS as knobs_of
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = place_with_networks(Path(folder))
         for version, model in enumerate(models):
-            knobs = [knob.name for knob in knobs_of[model].knobs]
-            settings = Settings(
-                model=model, dataset="MNIST", gpu=-1, version=version, network_number=1, batch_size=10,
-                batches_per_block=1, knobs=dict(zip(knobs, map(float, _MODELS[model][1]), strict=True)),
-                train_samples=10, valid_samples=10, test_samples=10, init_samples=2, init_ms=20, sample_ms=20, cycles=1,
-                seed=1, engine="event", threads=1, data_dir=RUNNERS.parent / "datasets", networks_dir=networks,
-                output_dir=Path(place), keep_weights_every=0, memory_budget=None, overwrite=False, quiet=True,
+            names = [knob.name for knob in knobs_of[model].knobs]
+            complete(
+                place, model=model, version=version, knobs=dict(zip(names, map(float, _MODELS[model][1]), strict=True)),
+                batch_size=10, batches_per_block=1, train_samples=10, valid_samples=10, test_samples=10, init_samples=2,
+                sample_ms=20, cycles=1, threads=1,
             )  # fmt: skip
-            TrainingRun(settings).run()
 
 
 def _become(request):
