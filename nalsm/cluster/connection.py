@@ -9,6 +9,7 @@ import logging
 import signal
 import tempfile
 import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from multiprocessing import resource_tracker
 
@@ -37,7 +38,7 @@ _silence()
 
 
 @contextlib.contextmanager
-def connected(address, say=lambda _text: None):
+def connected(address: str, say: Callable[[str], None] = lambda _text: None) -> Iterator[Client]:
     """Yield a Client of the cluster as soon as it has workers; raises MachineError where that fails."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
@@ -78,7 +79,7 @@ def _wait_for_workers(client, address, say):
 
 
 @contextlib.contextmanager
-def or_lost(address):
+def or_lost(address: str) -> Iterator[None]:
     """Raise MachineError where talking to the scheduler in the block fails."""
     try:
         yield
@@ -125,6 +126,6 @@ def _local_cluster(number):
                 cluster.close(timeout=10)
 
 
-def threads_of_local(number):
+def threads_of_local(number: int) -> int:
     """Return how many threads each of `number` local workers has, so that all cores have work."""
     return max(1, cores() // number)

@@ -1,8 +1,8 @@
-"""Batches of a run are presented on the workers of a Dask cluster.
+"""Presents the batches of a run on the workers of a Dask cluster.
 
-What all batches share (network, weights, rule, engine) is a task of its own, whose result a worker
-fetches once and keeps with the opened liquid; Dask makes it again where it is lost. A batch brings its
-samples as images or events; the worker draws the rasters itself, and counts come back.
+What all batches share (network, weights, rule, engine) is the result of a task of its own. A worker fetches it once
+and keeps it with the opened liquid; Dask recomputes it if it is lost. A batch brings its samples as images or events,
+the worker draws the rasters itself, and the counts are sent back.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ from nalsm.cluster.connection import connected, or_lost, threads_of_local
 from nalsm.cluster.same_bits import fingerprint, require_same, require_same_workers
 from nalsm.cluster.tasks import results
 from nalsm.liquid.devices import choose_device
+from nalsm.liquid.interface import Liquid
 from nalsm.network import Network
 from nalsm.runs.counting import Batch, Counted, Presentation
 from nalsm.support.cluster_address import local_workers
@@ -41,15 +42,17 @@ class Cluster:
         return count_on_cluster(self.address, run, presentation, batches)
 
 
-def require_cluster(address, say):
+def require_cluster(address: str, say: Callable[[str], None]) -> None:
     """Raise MachineError unless a cluster answers, has workers, and they compute the same bits as this program."""
     if not local_workers(address):
         with connected(address, say) as client, or_lost(address):
             require_same_workers(client)
 
 
-def count_on_cluster(address, run, presentation, batches):
-    """Yield (batch, Counted) of every batch, as they come; raises MachineError as `nalsm.cluster.tasks.results`.
+def count_on_cluster(
+    address: str, run: Any, presentation: Presentation, batches: list[Batch]
+) -> Iterator[tuple[Batch, Counted]]:
+    """Yield (batch, Counted) of every batch in any order; raises MachineError as `nalsm.cluster.tasks.results`.
 
     run : has settings (gpu, threads), network, liquid and say; presentation : Presentation of all batches
     batches : of `nalsm.runs.counting.Batch`
@@ -86,7 +89,7 @@ class Counter:
     wanted: dict
 
     @cached_property
-    def liquid(self):
+    def liquid(self) -> Liquid:
         """The liquid, opened at the first batch; raises MachineError on a worker that may compute other bits."""
         from nalsm.liquid import open_liquid
 

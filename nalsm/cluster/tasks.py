@@ -1,12 +1,14 @@
-"""Tasks on their way to workers: never more than a few for each, and a line for every way to lose a cluster."""
+"""Tasks on workers: a bounded number at a time, and an error line for each way to lose a cluster."""
 
 import contextlib
 import queue
 import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from itertools import islice
+from typing import Any
 
-from distributed import KilledWorker
+from distributed import Client, Future, KilledWorker
 
 from nalsm.cluster.connection import or_lost
 from nalsm.cluster.same_bits import require_same_workers
@@ -14,15 +16,19 @@ from nalsm.support.errors import MachineError, NalsmError
 from nalsm.support.tuning import TUNING
 
 
-def results(client, address, items, submit, per_thread):
+def results(
+    client: Client, address: str, items: Iterable, submit: Callable[[Any], Future], per_thread: int
+) -> Iterator[tuple[Any, Any]]:
     """Yield (item, result) of each item in any order, as they are done; workers may come and go.
 
-    submit : item -> Future. It is called when there is room: of what was submitted, never more than
-        `per_thread` items for each thread of the workers have not been taken from here yet
+    submit : item -> Future. At most `per_thread` items for each thread of the workers are submitted and not yet
+        taken from here
     Raises MachineError where the scheduler or all workers are lost, where a worker would compute other
     bits, and where a task failed; a NalsmError of a task as it is.
     """
-    items, waiting, done = iter(items), {}, queue.SimpleQueue()
+    items = iter(items)
+    waiting: dict[str, tuple[Any, Future]] = {}
+    done: queue.SimpleQueue[Future] = queue.SimpleQueue()
     workers = _Workers(client, address)
     try:
         while True:

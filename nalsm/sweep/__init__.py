@@ -1,6 +1,6 @@
-"""Sweeps: a list of runs in a file, made one after another, and the page of what came out.
+"""Sweeps: a file lists runs, which are made one after another; a page shows their results.
 
-The way of the data: a file is read into cells (`plan`), a cell is a few programs to start (`steps`), they
-are started where their results are not there yet (`execute`), the results are gathered (`findings`) and
-written as tables and pictures (`page`). Start it with `python -m nalsm.sweep FILE.toml`.
+A file is read into cells (`plan`). A cell is a few programs to start (`steps`), and those without results are started
+(`execute`). Finished runs are taken into the results store (`store`), gathered over networks and compared with the
+paper (`findings`), and written as tables and pictures (`page`). Start it with `python -m nalsm.sweep FILE.toml`.
 """

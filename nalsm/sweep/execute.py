@@ -32,10 +32,12 @@ def run_cells(cells: list[Cell], places: Places, quiet: bool = False) -> list[Ou
     """Bring every cell to its results, one after another; return the Outcomes."""
     outcomes = []
     for number, cell in enumerate(cells, 1):
-        prefix = f"[{number}/{len(cells)}] "
-        outcome = run_cell(cell, places, lambda text, prefix=prefix: say(prefix + text), quiet)  # type: ignore[misc]
-        outcomes.append(outcome)
+        outcomes.append(run_cell(cell, places, partial(_tell, f"[{number}/{len(cells)}]"), quiet))
     return outcomes
+
+
+def _tell(place, text):
+    say(f"{place} {text}")
 
 
 def run_cell(

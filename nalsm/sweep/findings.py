@@ -108,7 +108,7 @@ def _is_of(cell, run):
 
 def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list[Group]:
     """Return the Groups of cells that have results, in the cells' order; found : stored run by a cell's version."""
-    of_setting = {}
+    of_setting: dict[tuple, list[Cell]] = {}
     for cell in cells:
         setting = cell.model, cell.dataset, tuple(cell.knobs.values()), cell.network.dims
         of_setting.setdefault(setting, []).append(cell)
@@ -121,17 +121,16 @@ def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list
 
 def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
     """Return the groups that differ in one knob only, sorted by it: (name of the knob, groups of one curve)."""
-    alike = {}
+    alike: dict[tuple, list[Group]] = {}
     for group in groups:
         for knob in group.cell.knobs:
             others = tuple(value for name, value in group.cell.knobs.items() if name != knob)
             key = group.model, group.dataset, group.cell.network.dims, group.is_reduced, knob, others
             alike.setdefault(key, []).append(group)
-    return [
-        (key[4], sorted(members, key=lambda group, knob=key[4]: group.cell.knobs[knob]))  # type: ignore[misc]
-        for key, members in alike.items()
-        if len(members) > 1
-    ]
+    several = [(str(key[4]), members) for key, members in alike.items() if len(members) > 1]
+    for knob, members in several:
+        members.sort(key=lambda group: group.cell.knobs[knob])
+    return several
 
 
 def best_of_each_network(knob: str, members: Sequence[Group]) -> Group | None:
@@ -139,7 +138,7 @@ def best_of_each_network(knob: str, members: Sequence[Group]) -> Group | None:
 
     Networks with a single value of the knob are left out; None if there are no others.
     """
-    of_network = {}
+    of_network: dict[str, list[StoredRun]] = {}
     for run in (run for group in members for run in group.runs):
         of_network.setdefault(run.network["sha256"], []).append(run)
     best = [max(runs, key=lambda run: run.valid) for runs in of_network.values() if len(runs) > 1]

@@ -2,13 +2,14 @@
 
 from statistics import mean
 
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from nalsm.report.pictures import BLUE, GREY, ORANGE, legend, new_figure, tidy
-from nalsm.sweep.findings import mean_and_deviation
+from nalsm.sweep.findings import Group, mean_and_deviation
 
 
-def knob_curve(name, values, groups):
+def knob_curve(name: str, values: list[float], groups: list[Group]) -> Figure:
     """Accuracy and branching factor over the values of a knob (on a logarithmic axis), one above the other."""
     figure = new_figure(6.4)
     upper, lower = figure.subplots(2, sharex=True)
@@ -18,7 +19,7 @@ def knob_curve(name, values, groups):
     legend(upper)
     known = [(value, group.branching) for value, group in zip(values, groups, strict=True) if group.branching]
     if known:
-        _points(lower, *zip(*known, strict=True), ORANGE, "these runs")
+        _points(lower, [value for value, _ in known], [factors for _, factors in known], ORANGE, "these runs")
     _published(lower, values, [group.published_branching for group in groups])
     lower.axhline(1, color=GREY, lw=1, ls=":", label="edge of chaos: 1")
     tidy(lower, xlabel=name, ylabel="branching factor")
@@ -29,7 +30,7 @@ def knob_curve(name, values, groups):
     return figure
 
 
-def size_curve(groups):
+def size_curve(groups: list[Group]) -> Figure:
     """Accuracy and seconds of the whole run over the number of liquid neurons, one above the other."""
     figure = new_figure(6.4)
     upper, lower = figure.subplots(2, sharex=True)
@@ -46,7 +47,7 @@ def size_curve(groups):
 
 
 def _points(axes, values, results, colour, label=None):
-    """A point for the mean of each list of results, with its standard deviation where there are several."""
+    """A point for the mean of each list of results, with its standard deviation if it has several."""
     statistics = [mean_and_deviation(list(each)) for each in results]
     means, deviations = [middle for middle, _ in statistics], [deviation or 0 for _, deviation in statistics]
     axes.errorbar(values, means, deviations, fmt="o-", color=colour, ms=6, lw=1.6, capsize=3, label=label)

@@ -44,7 +44,7 @@ class PlannedNetwork:
     seed: int
 
     @property
-    def n_liquid(self):
+    def n_liquid(self) -> int:
         a, b, c = self.dims
         return a * b * c
 
@@ -67,7 +67,7 @@ class Cell:
     measures: tuple[str, ...]
 
     @property
-    def title(self):
+    def title(self) -> str:
         return f"version {self.version}, {self.setting}, network {self.network.number}"
 
     @property
@@ -95,7 +95,7 @@ class Sweep:
     cells: tuple[Cell, ...]
 
 
-def read_sweep(path, networks=None):
+def read_sweep(path: Path, networks: int | None = None) -> Sweep:
     """Return the Sweep of a file; `networks`: how many for each entry, instead of what the file says.
 
     Raises UserError that says where in the file the mistake is.
@@ -107,7 +107,7 @@ def read_sweep(path, networks=None):
     shared_settings = _section(contents, "settings", path)
     entries = contents.get("runs")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: there are no runs in it; each is a [[runs]] entry with model, dataset, first_version")
+        raise UserError(f"{path}: it lists no runs; each is a [[runs]] entry with model, dataset, first_version")
     columns = []
     for number, entry in enumerate(entries, 1):
         where = f"{path}: [[runs]] entry {number}"
@@ -121,15 +121,17 @@ def read_sweep(path, networks=None):
                  bool(contents.get("only_with_data", False)), cells)  # fmt: skip
 
 
-def require_no_conflicts(sweeps):
+def require_no_conflicts(sweeps: list[Sweep]) -> None:
     """Raise UserError if two cells have the same version, are the same run, or give one number to two networks."""
-    versions, numbers, runs = {}, {}, {}
+    versions: dict[int, Cell] = {}
+    numbers: dict[int, PlannedNetwork] = {}
+    runs: dict[tuple, Cell] = {}
     for path, cell in ((sweep.path, cell) for sweep in sweeps for cell in sweep.cells):
         network = cell.network
         if cell.version in versions:
             other = versions[cell.version]
             raise UserError(
-                f"{path}: version {cell.version} is wanted twice, for {cell.title} and for {other.title}; "
+                f"{path}: version {cell.version} is used twice, for {cell.title} and for {other.title}; "
                 "choose another first_version"
             )
         first = runs.setdefault(cell.run, cell)
@@ -137,7 +139,7 @@ def require_no_conflicts(sweeps):
             raise UserError(f"{path}: {cell.title} is the same run as version {first.version}; leave one of them out")
         if numbers.setdefault(network.number, network) != network:
             raise UserError(
-                f"{path}: network {network.number} is wanted twice, as {_described(network)} and as "
+                f"{path}: network {network.number} is used twice, as {_described(network)} and as "
                 f"{_described(numbers[network.number])}; choose another `first` in networks"
             )
         versions[cell.version] = cell

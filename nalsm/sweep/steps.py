@@ -11,7 +11,7 @@ from nalsm.datasets import NETWORK_INPUTS, is_simulated, program_name, source_of
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import NalsmError, UserError
-from nalsm.sweep.plan import MEASURES
+from nalsm.sweep.plan import MEASURES, Cell
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Places:
     networks_dir: Path
     output_dir: Path
 
-    def flags(self, *names):
+    def flags(self, *names: str) -> list[str]:
         return [f"--{name}-dir={getattr(self, f'{name}_dir')}" for name in names]
 
 
@@ -38,26 +38,26 @@ class Step:
     is_done: Callable[[], bool]
 
     @property
-    def command(self):
+    def command(self) -> list[str]:
         return [sys.executable, str(self.program), *self.flags]
 
     @property
-    def standard_input(self):
+    def standard_input(self) -> str:
         return "".join(f"{answer}\n" for answer in self.answers)
 
-    def as_shell(self):
-        """Return the same as a line for a shell."""
+    def as_shell(self) -> str:
+        """Return the command with its answers as one line for a shell."""
         answers = " ".join(map(shlex.quote, self.answers))
         return f"printf '%s\\n' {answers} | {shlex.join(['python', *self.command[1:]])}"
 
 
-def steps_of(cell, places, quiet=False):
+def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
     """Return the Steps of a cell, in order."""
-    runners, quiet = places.root / "runners", ("--quiet",) if quiet else ()
+    runners, common = places.root / "runners", ("--quiet",) if quiet else ()
     version, network = str(cell.version), cell.network
 
     def step(name, program, answers, flags, is_done):
-        return Step(name, runners / program, (*flags, *quiet), tuple(map(str, answers)), is_done)
+        return Step(name, runners / program, (*flags, *common), tuple(map(str, answers)), is_done)
 
     steps = [
         step(
@@ -113,7 +113,7 @@ def _settings_flags(cell):
     return [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
 
 
-def require_data(dataset, data_dir):
+def require_data(dataset: str, data_dir: Path) -> None:
     """Raise UserError unless the folder of data sets has this one; simulated recordings count under their own name."""
     path = source_of(dataset).find(data_dir)
     simulated = "simulated" in path.name
@@ -140,8 +140,8 @@ def _network_is_there(planned, places):
     return True
 
 
-def trained_folder(cell, places):
-    """Return the RunFolder of a cell's finished run, or None where it is not (or another run is) there."""
+def trained_folder(cell: Cell, places: Places) -> RunFolder | None:
+    """Return the RunFolder of a cell's finished run, or None if its folder has no finished run, or another one."""
     folder = RunFolder(places.output_dir, cell.version)
     try:
         identity = folder.open()["identity"]
@@ -153,7 +153,7 @@ def trained_folder(cell, places):
     return folder
 
 
-def is_trained(cell, places):
+def is_trained(cell: Cell, places: Places) -> bool:
     return trained_folder(cell, places) is not None
 
 
@@ -166,7 +166,7 @@ def _is_of(cell, identity, folder):
     return all(identity.get(name) == value for name, value in wanted.items())
 
 
-def measures_of(folder):
+def measures_of(folder: RunFolder) -> dict[str, dict]:
     """Return the measures of an open, finished run by name: values and the parameters they were computed with.
 
     A measure that is incomplete, or was computed with other parameters than the published figures, is left out.

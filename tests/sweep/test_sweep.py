@@ -72,9 +72,9 @@ BAD = {
     "no dims": ("dims = [4, 4, 4]", "dims = [4, 4]", "expected three sizes"),
     "flags of the sweep": ("cycles = 4", "version = 4", "version is not known"),
     "not TOML": ("[networks]", "[networks", "is not TOML"),
-    "versions overlap": ("first_version = 300", "first_version = 200", "version 201 is wanted twice"),
+    "versions overlap": ("first_version = 300", "first_version = 200", "version 201 is used twice"),
     "version too high": ("first_version = 300", "first_version = 1000000", "expected a whole number from 0 to 999999"),
-    "networks overlap": ("count = 1 }", "count = 1, dims = [4, 4, 5] }", "network 11 is wanted twice"),
+    "networks overlap": ("count = 1 }", "count = 1, dims = [4, 4, 5] }", "network 11 is used twice"),
     "measures": ("networks = { count", 'measures = ["rank"]\nnetworks = { count', "measures has 'rank'"),
     "the same run twice": ("[0.015, 0.03]", "[0.015, 0.015]", "is the same run as version 101"),
     "no runs": ("[[runs]]", "[[rums]]", "rums is not known"),
@@ -96,7 +96,7 @@ def test_mistakes_on_the_command_line(tmp_path):
     assert_one_line_error(sweep(tmp_path), 2, "name the file of a sweep")
     assert_one_line_error(sweep(tmp_path, tmp_path / "no.toml"), 2, "no.toml: No such file")
     path = file_of(tmp_path)
-    assert_one_line_error(sweep(tmp_path, path, path), 2, "version 101 is wanted twice")
+    assert_one_line_error(sweep(tmp_path, path, path), 2, "version 101 is used twice")
     assert_one_line_error(sweep(tmp_path, path, "--results=nowhere/page.md"), 2, "--results: there is no folder")
     assert not (tmp_path / "train_data").exists()
 
