@@ -27,7 +27,7 @@ def results(
     bits, and where a task failed; a NalsmError of a task as it is.
     """
     items = iter(items)
-    waiting: dict[str, tuple[Any, Future]] = {}
+    waiting: dict[Any, tuple[Any, Future]] = {}
     done: queue.SimpleQueue[Future] = queue.SimpleQueue()
     workers = _Workers(client, address)
     try:
