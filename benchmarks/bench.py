@@ -24,8 +24,8 @@ from nalsm.datasets import DATA_SOURCES
 from nalsm.liquid import open_liquid
 from nalsm.models import MODELS
 from nalsm.network import Network
-from nalsm.readout import CountBlock, Readout, count_correct
-from nalsm.runs.readout_training import CountBlocks
+from nalsm.readout import CountBlock, Readout
+from nalsm.runs.count_blocks import CountBlocks
 from nalsm.support.resources import (
     cores,
     peak_memory_bytes,
@@ -108,10 +108,11 @@ class Bench:
         readout = Readout(1000)
 
         def evaluate(parameters):
-            return sum(count_correct(parameters, block) for block in blocks)
+            frozen = Readout.from_parameters(*parameters)
+            return sum(frozen.count_correct(block) for block in blocks)
 
         def cycle():
-            evaluation = pool.submit(evaluate, readout.parameters)
+            evaluation = pool.submit(evaluate, (readout.weights, readout.biases))
             for block in blocks[:20]:
                 readout.train_block(block)
             evaluation.result()
@@ -131,10 +132,11 @@ class Bench:
         readout = Readout(1000)
 
         def evaluate(parameters, splits):
-            return sum(count_correct(parameters, block) for split in splits for block in split)
+            frozen = Readout.from_parameters(*parameters)
+            return sum(frozen.count_correct(block) for split in splits for block in split)
 
         def cycle(train, valid, test):
-            evaluation = pool.submit(evaluate, readout.parameters, (train, valid, test))
+            evaluation = pool.submit(evaluate, (readout.weights, readout.biases), (train, valid, test))
             for block in train:
                 readout.train_block(block)
             evaluation.result()

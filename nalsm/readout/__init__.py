@@ -1,5 +1,6 @@
 """The output layer, from spike counts to classes."""
 
-from nalsm.readout.layer import CountBlock, Readout, count_correct, sample_factors
+from nalsm.readout.counts import CountBlock, sample_factors
+from nalsm.readout.layer import Readout
 
-__all__ = ["CountBlock", "Readout", "count_correct", "sample_factors"]
+__all__ = ["CountBlock", "Readout", "sample_factors"]

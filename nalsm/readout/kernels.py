@@ -1,12 +1,12 @@
-"""The readout's loops, for Numba. `nalsm.readout` says what they compute.
+"""The readout's loops, for Numba. `nalsm.readout.layer` states the equations.
 
-Nearly all the work is in two products of a batch's counts ([B, R], small integers) with ten rows: the
-classes' weights, or the gradient's. Both loops are written out class by class, for two and for four
-samples at a time: sums then stay in registers, counts are converted where they are used, and every
-value that is loaded is used several times.
+Nearly all the work is in two products of a batch's counts ([B, R], small integers) with ten rows: weights of ten
+classes, or their gradient. Both loops are written out row by row, for two and for four samples at a time, so that sums
+stay in registers, counts are converted where they are used, and every loaded value is used several times. More classes
+than ten are worked on in tiles of ten rows. Rows that fill up the last tile have zero weights and zero errors.
 
-Sums may be reordered by the compiler (once, when it vectorises them), never by the number of threads:
-one thread goes through a batch, so the same build gives the same bits.
+The compiler may reorder sums (once, when it vectorises them), but the number of threads never does: one thread goes
+through a batch, so the same build gives the same bits.
 """
 
 import math
@@ -17,23 +17,18 @@ from nalsm.support.compiling import compiled
 
 f32 = np.float32
 
-N_CLASSES = 10
+ROWS = 10  # of a tile
 WEIGHT_PENALTY = f32(5e-10)
 LEARNING_RATE = f32(0.1)
 RHO = f32(0.95)
 EPSILON = f32(1e-8)
 
-# softmax(+1 for the class, -1 for the others): the probabilities that training aims at
-_SUM = math.exp(1.0) + (N_CLASSES - 1) * math.exp(-1.0)
-WANTED_CLASS = f32(math.exp(1.0) / _SUM)
-WANTED_OTHER = f32(math.exp(-1.0) / _SUM)
-
 _REORDERED = {"reassoc", "contract", "nsz"}
 
 
 @compiled(fastmath=_REORDERED)
-def weighted_sums(counts, weights, out):
-    """out [B, 10] = counts [B, R] x weights [10, R]."""
+def weighted_sums(counts, weights, first, out):
+    """out [B, first:first + 10] = counts [B, R] x weights [10, R], a tile."""
     n_samples = counts.shape[0]
     for sample in range(0, n_samples, 2):
         other = min(sample + 1, n_samples - 1)
@@ -53,28 +48,28 @@ def weighted_sums(counts, weights, out):
             a8, b8 = a8 + x * weights[8, r], b8 + y * weights[8, r]
             a9, b9 = a9 + x * weights[9, r], b9 + y * weights[9, r]
         for k, a in enumerate((a0, a1, a2, a3, a4, a5, a6, a7, a8, a9)):
-            out[sample, k] = a
+            out[sample, first + k] = a
         for k, b in enumerate((b0, b1, b2, b3, b4, b5, b6, b7, b8, b9)):
-            out[other, k] = b
+            out[other, first + k] = b
 
 
 @compiled(fastmath={"contract"})
-def add_outer_products(counts, errors, out):
-    """out [10, R] += errors [B + 3, 10] x counts [B, R]; the last three rows of errors are zero."""
+def add_outer_products(counts, errors, first, out):
+    """out [10, R] += errors [B + 3, first:first + 10] x counts [B, R]; the last three rows of errors are zero."""
     last = counts.shape[0] - 1
     for s in range(0, last + 1, 4):
         row0, row1 = counts[s], counts[min(s + 1, last)]
         row2, row3 = counts[min(s + 2, last)], counts[min(s + 3, last)]
-        e0 = of_four_samples(errors, s, 0)
-        e1 = of_four_samples(errors, s, 1)
-        e2 = of_four_samples(errors, s, 2)
-        e3 = of_four_samples(errors, s, 3)
-        e4 = of_four_samples(errors, s, 4)
-        e5 = of_four_samples(errors, s, 5)
-        e6 = of_four_samples(errors, s, 6)
-        e7 = of_four_samples(errors, s, 7)
-        e8 = of_four_samples(errors, s, 8)
-        e9 = of_four_samples(errors, s, 9)
+        e0 = of_four_samples(errors, s, first)
+        e1 = of_four_samples(errors, s, first + 1)
+        e2 = of_four_samples(errors, s, first + 2)
+        e3 = of_four_samples(errors, s, first + 3)
+        e4 = of_four_samples(errors, s, first + 4)
+        e5 = of_four_samples(errors, s, first + 5)
+        e6 = of_four_samples(errors, s, first + 6)
+        e7 = of_four_samples(errors, s, first + 7)
+        e8 = of_four_samples(errors, s, first + 8)
+        e9 = of_four_samples(errors, s, first + 9)
         for r in range(out.shape[1]):
             w, x, y, z = f32(row0[r]), f32(row1[r]), f32(row2[r]), f32(row3[r])
             out[0, r] += e0[0] * w + e0[1] * x + e0[2] * y + e0[3] * z
@@ -95,26 +90,37 @@ def of_four_samples(errors, sample, k):
 
 
 @compiled
-def errors_and_loss(sums, factors, labels, biases, errors):
-    """Fill errors [B + 3, 10] with d loss / d logits from sums [B, 10]; return the mean cross-entropy."""
+def forward(counts, factors, weights, biases, logits):
+    """Fill logits [B, C of P] from counts [B, R], factors [B], weights [P, R] and biases [C]; P is a multiple of 10."""
+    for first in range(0, len(weights), ROWS):
+        weighted_sums(counts, weights[first : first + ROWS], first, logits)
+    for b in range(len(counts)):
+        for k in range(len(biases)):
+            logits[b, k] = logits[b, k] * factors[b] + biases[k]
+
+
+@compiled
+def errors_and_loss(logits, labels, targets, n_classes, errors):
+    """Fill errors [B + 3, C of P] with d loss / d logits; return the mean cross-entropy.
+
+    logits : [B, C of P]; labels : [B]; targets : the probabilities of the sample's class and of each other class
+    """
     n_samples = len(labels)
     loss = 0.0
     share = f32(1) / f32(n_samples)
-    logits = np.empty(N_CLASSES, f32)
     for b in range(n_samples):
         largest = f32(-np.inf)
-        for k in range(N_CLASSES):
-            logits[k] = sums[b, k] * factors[b] + biases[k]
-            largest = max(largest, logits[k])
+        for k in range(n_classes):
+            largest = max(largest, logits[b, k])
         total = f32(0)
-        for k in range(N_CLASSES):
-            errors[b, k] = math.exp(logits[k] - largest)
+        for k in range(n_classes):
+            errors[b, k] = math.exp(logits[b, k] - largest)
             total += errors[b, k]
         log_total = largest + math.log(total)
-        for k in range(N_CLASSES):
-            wanted = WANTED_CLASS if k == labels[b] else WANTED_OTHER
-            errors[b, k] = (errors[b, k] / total - wanted) * share
-            loss += wanted * (log_total - logits[k])
+        for k in range(n_classes):
+            target = targets[0] if k == labels[b] else targets[1]
+            errors[b, k] = (errors[b, k] / total - target) * share
+            loss += target * (log_total - logits[b, k])
     return loss / n_samples
 
 
@@ -131,25 +137,26 @@ def adadelta(values, squares, steps, gradients, penalty):
 
 
 @compiled
-def train_block(counts, factors, labels, weights, biases, squares, steps):
+def train_block(counts, factors, labels, targets, weights, biases, squares, steps):
     """Make one step on each batch of counts [batches, B, R]; return the sum of the batches' losses.
 
-    factors, labels : [batches, B]
-    weights [10, R], biases [10] and Adadelta's averages squares, steps (of weights and biases) are changed
+    factors, labels : [batches, B]; targets : as in `errors_and_loss`
+    weights [P, R], biases [C] and Adadelta's averages squares, steps (of weights and biases) are changed
     """
-    batch_size = counts.shape[1]
-    sums = np.empty((batch_size, N_CLASSES), f32)
-    errors = np.zeros((batch_size + 3, N_CLASSES), f32)
+    batch_size, n_rows, n_classes = counts.shape[1], len(weights), len(biases)
+    logits = np.empty((batch_size, n_rows), f32)
+    errors = np.zeros((batch_size + 3, n_rows), f32)
     gradient = np.empty_like(weights)
     loss = 0.0
     for batch in range(len(counts)):
-        weighted_sums(counts[batch], weights, sums)
-        loss += errors_and_loss(sums, factors[batch], labels[batch], biases, errors)
-        bias_gradient = errors.sum(axis=0)
+        forward(counts[batch], factors[batch], weights, biases, logits)
+        loss += errors_and_loss(logits, labels[batch], targets, n_classes, errors)
+        bias_gradient = errors.sum(axis=0)[:n_classes]
         for b in range(batch_size):
             errors[b] *= factors[batch, b]
         gradient[:] = 0
-        add_outer_products(counts[batch], errors, gradient)
+        for first in range(0, n_rows, ROWS):
+            add_outer_products(counts[batch], errors, first, gradient[first : first + ROWS])
         loss += 0.5 * WEIGHT_PENALTY * sum_of_squares(weights.ravel())
         adadelta(weights.ravel(), squares[0].ravel(), steps[0].ravel(), gradient.ravel(), WEIGHT_PENALTY)
         adadelta(biases, squares[1], steps[1], bias_gradient, f32(0))
@@ -165,12 +172,15 @@ def sum_of_squares(values):
 
 
 @compiled
-def count_correct(counts, factors, labels, weights, biases):
-    """Return how many samples of counts [batches, B, R] have the largest logit at their label."""
-    sums = np.empty((counts.shape[1], N_CLASSES), f32)
-    correct = 0
-    for batch in range(len(counts)):
-        weighted_sums(counts[batch], weights, sums)
-        for b in range(counts.shape[1]):
-            correct += np.argmax(sums[b] * factors[batch, b] + biases) == labels[batch, b]
-    return correct
+def predict(counts, factors, weights, biases):
+    """Return the class with the largest logit (the first of equals) of counts [batches, B, R]: int32 [batches, B]."""
+    n_batches, batch_size = factors.shape
+    classes = np.zeros((n_batches, batch_size), np.int32)
+    logits = np.empty((batch_size, len(weights)), f32)
+    for batch in range(n_batches):
+        forward(counts[batch], factors[batch], weights, biases, logits)
+        for b in range(batch_size):
+            for k in range(1, len(biases)):
+                if logits[b, k] > logits[b, classes[batch, b]]:
+                    classes[batch, b] = k
+    return classes

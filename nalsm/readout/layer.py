@@ -1,117 +1,124 @@
 """The output layer: one linear layer from the liquid's spike counts to the classes.
 
-For a batch of counts, each sample is divided by its sum, then the batch by its maximum, giving x:
+For a normalised batch x (`nalsm.readout.counts`):
 
     logits = x W + b
     loss   = mean cross-entropy of softmax(logits) against softmax(targets) + 5e-10 * sum(W^2) / 2
 
-with targets +1 for the sample's class and -1 for all others; Adadelta follows its gradient. Counts
-stay small integers: both divisions are one factor a sample, applied to logits and gradient.
+The targets are +1 for the sample's class and -1 for all others. Adadelta follows the gradient of the loss.
 
 Source: Ivanov and Michmizos, NeurIPS 2021, supplement; Adadelta: M. D. Zeiler, arXiv 1212.5701.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from nalsm.readout import kernels
-from nalsm.readout.kernels import N_CLASSES
+from nalsm.readout.counts import CountBlock
 
 _STATE = ("weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step")
 
 
-def sample_factors(counts):
-    """Return what turns a batch of counts ([B, R]) into the readout's input: float32 [B].
+class Readout:
+    """The output layer with its optimiser. All weights and biases start at zero.
 
-    1 / (sum of the sample * maximum of the batch after division by the sums); 0 for a sample without
-    spikes, whose input is a zero vector.
-    """
-    counts = np.asarray(counts)
-    sums = counts.sum(axis=1, dtype=np.float64)
-    spiking = sums > 0
-    sums[~spiking] = 1.0
-    largest = (counts.max(axis=1, initial=0) / sums).max(initial=0.0)
-    factors = np.where(spiking, 1.0 / (sums * (largest or 1.0)), 0.0)
-    return factors.astype(np.float32)
-
-
-@dataclass(frozen=True)
-class CountBlock:
-    """Batches of counts, ready for the readout.
-
-    counts : uint8 or uint16 [batches, B, R]; factors : float32 [batches, B]; labels : int32 [batches, B]
+    n_liquid : number of liquid neurons, R
+    n_classes : number of classes C, at least 2; labels are 0..C-1
     """
 
-    counts: np.ndarray
-    factors: np.ndarray
-    labels: np.ndarray
+    def __init__(self, n_liquid: int, n_classes: int = 10) -> None:
+        if n_liquid < 1 or n_classes < 2:
+            raise ValueError(f"a readout needs a neuron and two classes at least, not {n_liquid} and {n_classes}")
+        self.n_liquid, self.n_classes = n_liquid, n_classes
+        rows = -(-n_classes // kernels.ROWS) * kernels.ROWS  # the kernels work on tiles of ten rows
+        shapes = {"weights": (rows, n_liquid), "biases": (n_classes,)}
+        self._state = {name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE}
+        self._targets = _target_probabilities(n_classes)
 
     @classmethod
-    def pack(cls, counts, labels):
-        """Pack counts ([batches, B, R], integers) as narrow as they allow, with labels ([batches, B])."""
-        counts = np.asarray(counts)
-        narrow = np.uint8 if counts.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
-        factors = np.stack([sample_factors(batch) for batch in counts])
-        return cls(np.ascontiguousarray(counts, narrow), factors, np.ascontiguousarray(labels, np.int32))
+    def from_parameters(cls, weights: np.ndarray, biases: np.ndarray) -> Readout:
+        """Return a readout with these parameters (copied) and a fresh optimiser.
+
+        weights : [R, C]; biases : [C]. Raises ValueError for other shapes.
+        """
+        weights, biases = np.asarray(weights), np.asarray(biases)
+        if weights.ndim != 2 or biases.shape != weights.shape[1:]:
+            raise ValueError(f"weights {list(weights.shape)} and biases {list(biases.shape)} do not fit together")
+        readout = cls(*weights.shape)
+        readout._state["weights"][: readout.n_classes] = weights.T
+        readout._state["biases"][:] = biases
+        return readout
 
     @property
-    def n_samples(self):
-        return self.labels.size
+    def weights(self) -> np.ndarray:
+        """A copy of the weights: float32 [R, C]."""
+        return self._state["weights"][: self.n_classes].T.copy()
 
     @property
-    def nbytes(self):
-        return self.counts.nbytes + self.factors.nbytes + self.labels.nbytes
-
-
-class Readout:
-    """The output layer with its optimiser; starts at zero.
-
-    weights : float32 [n_liquid, 10]; biases : float32 [10]
-    """
-
-    def __init__(self, n_liquid):
-        shapes = {"weights": (N_CLASSES, n_liquid), "biases": (N_CLASSES,)}
-        self._state = {name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE}
-
-    @property
-    def weights(self):
-        return self._state["weights"].T.copy()
-
-    @property
-    def biases(self):
+    def biases(self) -> np.ndarray:
+        """A copy of the biases: float32 [C]."""
         return self._state["biases"].copy()
 
-    @property
-    def parameters(self):
-        """What `count_correct` needs, unchanged by later training: float32 [10, R] and [10]."""
-        return self._state["weights"].copy(), self._state["biases"].copy()
+    def train_batch(self, counts: np.ndarray, labels: np.ndarray) -> float:
+        """Make one step on a batch and return its loss.
 
-    def train_batch(self, counts, labels):
-        """Make one step on a batch: counts integers [B, n_liquid], labels [B] in 0..9. Return the loss."""
+        counts : integers [B, R]; labels : integers [B]. Raises ValueError for other shapes, counts or labels.
+        """
         return self.train_block(CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None]))
 
-    def train_block(self, block):
-        """Make one step on each batch of a CountBlock, in order; return the sum of their losses."""
+    def train_block(self, block: CountBlock) -> float:
+        """Make one step on each batch of a block, in order; return the sum of their losses.
+
+        Raises ValueError for another number of neurons, or for labels outside 0..C-1.
+        """
+        self._require_fitting(block)
+        self._require_labels(block)
         weights, biases, *averages = (self._state[name] for name in _STATE)
         squares, steps = tuple(averages[:2]), tuple(averages[2:])
-        return kernels.train_block(block.counts, block.factors, block.labels, weights, biases, squares, steps)
+        arrays = block.counts, block.factors, block.labels
+        return kernels.train_block(*arrays, self._targets, weights, biases, squares, steps)
 
-    def accuracy(self, counts, labels):
-        """Return the fraction of a batch that is classified correctly, in 0..1."""
+    def predict(self, block: CountBlock) -> np.ndarray:
+        """Return the class with the largest logit for each sample of a block: int32 [batches, B].
+
+        Of equal logits the first counts. Raises ValueError for another number of neurons.
+        """
+        self._require_fitting(block)
+        return kernels.predict(block.counts, block.factors, self._state["weights"], self._state["biases"])
+
+    def count_correct(self, block: CountBlock) -> int:
+        """Return how many samples of a block are classified correctly; raises ValueError as `train_block` does."""
+        self._require_labels(block)
+        return int(np.count_nonzero(self.predict(block) == block.labels))
+
+    def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
+        """Return the fraction of a batch that is classified correctly; arguments and errors as of `train_batch`."""
         block = CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None])
-        return count_correct(self.parameters, block) / block.n_samples
+        return self.count_correct(block) / block.n_samples
 
-    def state(self):
-        """Return weights, biases and the optimiser's averages as arrays by name, for a checkpoint."""
-        return {name: value.copy() for name, value in self._state.items()}
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of weights [C, R], biases [C] and the optimiser's averages by name, for a checkpoint."""
+        return {name: value[: self.n_classes].copy() for name, value in self._state.items()}
 
-    def restore(self, state):
-        """Go on from what `state` returned."""
-        self._state = {name: np.array(state[name], np.float32) for name in _STATE}
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from a state that `state` returned; raises ValueError for another size."""
+        for name, value in self._state.items():
+            value[: self.n_classes] = state[name]
+
+    def _require_fitting(self, block: CountBlock) -> None:
+        if block.counts.shape[2] != self.n_liquid:
+            raise ValueError(f"the counts are of {block.counts.shape[2]} neurons, the readout has {self.n_liquid}")
+
+    def _require_labels(self, block: CountBlock) -> None:
+        labels = block.labels
+        if labels is None or labels.min(initial=0) < 0 or labels.max(initial=0) >= self.n_classes:
+            raise ValueError(f"every sample needs a label in 0..{self.n_classes - 1}")
 
 
-def count_correct(parameters, block):
-    """Return how many samples of a CountBlock a readout with these parameters classifies correctly."""
-    weights, biases = parameters
-    return int(kernels.count_correct(block.counts, block.factors, block.labels, weights, biases))
+def _target_probabilities(n_classes: int) -> tuple[np.float32, np.float32]:
+    """Return softmax of the targets +1 and -1: the probability of a sample's class, and of each other class."""
+    total = math.exp(1.0) + (n_classes - 1) * math.exp(-1.0)
+    return np.float32(math.exp(1.0) / total), np.float32(math.exp(-1.0) / total)

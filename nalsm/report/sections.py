@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from nalsm.evaluation.paper import FULL, SOURCE
 from nalsm.models import MODELS
-from nalsm.readout import sample_factors
+from nalsm.readout import CountBlock, Readout
 from nalsm.report import pictures
 from nalsm.report.run_data import Missing, RunData
 from nalsm.rules import WEIGHT_BOUND
@@ -102,12 +102,10 @@ def confusion_matrix(run: RunData) -> np.ndarray:
     Rows are true classes, columns predicted ones.
     """
     counts, labels, size = run.test_counts
-    weights, biases = run.best_readout
-    matrix = np.zeros((len(biases), len(biases)), int)
-    for first in range(0, len(counts), size):  # normalised batch by batch, as in training
-        batch = counts[first : first + size]
-        logits = (batch * sample_factors(batch)[:, None]) @ weights + biases
-        np.add.at(matrix, (labels[first : first + size], logits.argmax(axis=1)), 1)
+    readout = Readout.from_parameters(*run.best_readout)
+    predicted = readout.predict(CountBlock.pack(counts.reshape(-1, size, counts.shape[1])))  # batches as in training
+    matrix = np.zeros((readout.n_classes, readout.n_classes), int)
+    np.add.at(matrix, (labels, predicted.ravel()), 1)
     return matrix
 
 

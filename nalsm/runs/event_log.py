@@ -1,27 +1,30 @@
-"""What TensorBoard shows of a run while its readout trains: accuracies and loss, cycle by cycle.
+"""The log that TensorBoard shows while a run's readout trains: accuracies and loss of each cycle.
 
-No result: a run never fails for it, and never reads it.
+The log is no result: a run neither fails because of it nor reads it.
+TensorBoard's own writer (`EventFileWriter`) names files by the clock's second, so that a session could sort before an
+earlier one. This module therefore names the files itself and uses TensorBoard's record writer for their contents.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nalsm.console.progress import say as print_line
+from nalsm.support.tuning import TUNING
 
-SECONDS_BETWEEN_WRITES = 5.0
-_FILE_NAME = "events.out.tfevents.{:06d}"  # "tfevents" is what TensorBoard looks for; it reads files by name
+_FILE_NAME = "events.out.tfevents.{:06d}"  # TensorBoard looks for "tfevents" and reads the files in order of name
 
 
 class EventLog:
-    """Scalars of the cycles of one session of a run, in an event file of its own.
+    """Scalars of the cycles of one session of a run, in an event file of this session.
 
-    folder : where TensorBoard looks; made, in a folder that is there, when there is something to write
-    done : how many cycles the run had done when the session began. What sessions before it have logged of
-        later cycles is void, and readers are told so: a cycle is never shown twice
-    say : called with one line, once, if the log cannot be written; the run goes on without it
+    folder : where TensorBoard looks. The log creates it, inside an existing folder, with the first write
+    done : cycles that the run had completed when the session began. Readers are told to drop what earlier sessions
+        logged of later cycles, so that they never show a cycle twice
+    say : called once, with one line, if the log cannot be written; the run continues without it
     """
 
-    def __init__(self, folder, done=0, say=print_line):
+    def __init__(self, folder: str | Path, done: int = 0, say: Callable[[str], None] = print_line) -> None:
         self._folder = Path(folder)
         self._say = say
         self._path = None
@@ -30,28 +33,28 @@ class EventLog:
         self._written = time.monotonic()
         self._broken = False
 
-    def add(self, cycle, accuracies, loss):
-        """Log a cycle (from 1): accuracies, fractions by split; the loss over the training samples."""
+    def add(self, cycle: int, accuracies: dict[str, float], loss: float) -> None:
+        """Log a cycle (from 1): accuracies (fractions by split) and the mean loss of the training batches."""
         values = {f"accuracy/{split}": value for split, value in accuracies.items()}
         self._pending.append((time.time(), cycle, {**values, "loss": loss}))
-        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
+        if time.monotonic() - self._written > TUNING.seconds_between_log_writes:
             self.flush()
 
-    def flush(self):
-        """Write what has been added; to be called before a checkpoint, which a later session goes on from."""
+    def flush(self) -> None:
+        """Write what has been added. Call this before each checkpoint, so that a resumed run's log has no gap."""
         pending, self._pending = self._pending, []
         self._written = time.monotonic()
         if not pending or self._broken:
             return
         try:
             self._write(pending)
-        except Exception as error:  # whatever it is: the run is worth more than its log
+        except Exception as error:  # of any kind: a log must not end a run
             self._broken = True
             reason = getattr(error, "strerror", None) or error
             self._say(f"TensorBoard's log {self._folder} cannot be written ({reason}); the run goes on without it")
 
-    def close(self):
-        """Write what is left."""
+    def close(self) -> None:
+        """Write what has been added since the last write."""
         self.flush()
 
     def _write(self, pending):
@@ -69,7 +72,7 @@ class EventLog:
         ]
         if self._path is None:
             self._path = self._new_path()
-            restart = SessionLog(status=SessionLog.START)  # readers drop what they have from this step on
+            restart = SessionLog(status=SessionLog.START)  # readers drop the earlier events from this step on
             begin = events[0].wall_time
             events[:0] = [
                 Event(wall_time=begin, file_version="brain.Event:2"),
@@ -81,7 +84,7 @@ class EventLog:
                 writer.write(event.SerializeToString())
 
     def _new_path(self):
-        """Return a path that comes after all others by name: clocks may go backwards, numbers do not."""
+        """Return a path that sorts after all others. It has a number, because clocks may go backwards."""
         self._folder.mkdir(exist_ok=True)
         prefix = _FILE_NAME.partition("{")[0]
         numbers = [path.name.removeprefix(prefix) for path in self._folder.glob(f"{prefix}*")]

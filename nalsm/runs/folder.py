@@ -68,6 +68,10 @@ class RunFolder:
     def readout_checkpoint(self):
         return self.path / "READOUT_CHECKPOINT.evaldata"
 
+    def kept_readouts(self, part):
+        """The file of a part of the kept readouts while the readout trains (`nalsm.runs.history`)."""
+        return self.path / f"KEPT_READOUTS_{part}.evaldata"
+
     @property
     def readout_weights(self):
         return self.path / "W_b_by_ITER.evaldata"

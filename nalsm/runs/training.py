@@ -123,8 +123,11 @@ class TrainingRun:
         )
 
     def _expected_bytes(self):
-        n_samples = sum(self.settings.sizes.values())
-        return n_samples * self.network.n_liquid + 8 * self.network.n_synapses + 50e6
+        settings, n_liquid = self.settings, self.network.n_liquid
+        n_samples = sum(settings.sizes.values())
+        n_kept = settings.cycles // settings.keep_weights_every if settings.keep_weights_every else 0
+        kept = n_kept * 4 * (n_liquid + 1) * len(settings.source.classes)
+        return n_samples * n_liquid + 8 * self.network.n_synapses + 2 * kept + 50e6  # kept in parts, then in one file
 
     def _identity(self):
         """What decides the results, down to the bits."""

@@ -26,6 +26,8 @@ class Tuning:
     free_memory_bytes : free memory of the device that computes; None: ask the system
     whole_batches : the TensorFlow engine runs all samples of a batch side by side; None: only on a GPU (for tests of
         the memory it needs; recorded weights may differ in their last bits)
+    seconds_between_log_writes : writes of the log for TensorBoard
+    kept_bytes_per_part : kept readouts that share a file while the readout trains (one at least)
     """
 
     seconds_between_checkpoints: float = 20.0
@@ -40,6 +42,8 @@ class Tuning:
     recordings_in_a_part: int = 1_000
     recorded_samples: Callable[[int, int], list[int]] | None = None
     before_work: Callable[[], None] = _nothing
+    seconds_between_log_writes: float = 5.0
+    kept_bytes_per_part: int = 4_000_000
 
 
 TUNING = Tuning()

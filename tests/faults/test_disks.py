@@ -17,7 +17,8 @@ from nalsm.support.errors import UserError
 FILES = (
     "VER_7_params.json", "VER_7_params.txt", "INITIALISATION_CHECKPOINT.wdata", "W_INI.wdata",
     "VALIDATION_7_S_AGG_BATCH_0.datasagg", "TEST_7_SPIKES_BATCH_1.spikes", "TRAIN_S_AGG_7_BATCH_3.datasagg",
-    "READOUT_CHECKPOINT.evaldata", "W_b_by_ITER.evaldata", "FILE_L_VAL_ACC_L.files", "VER_7_times.json",
+    "KEPT_READOUTS_0.evaldata", "READOUT_CHECKPOINT.evaldata", "W_b_by_ITER.evaldata", "FILE_L_VAL_ACC_L.files",
+    "VER_7_times.json",
 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def renames(run):
 def test_killed_at_every_file(small_run, part):
     """Within the writing of each, or just before it gets its name, by turns."""
     points = renames(small_run)
-    assert len(points) == 26
+    assert len(points) == 27
     for number, n in enumerate(points[part::3]):
         small_run.clear()
         where = (n - 1, "cut SIGKILL") if number % 2 else (n, "SIGKILL")  # a file is synced, then renamed

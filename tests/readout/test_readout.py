@@ -1,11 +1,12 @@
 """The output layer: against recorded training, and against the formulas in float64."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nalsm.readout import CountBlock, Readout, count_correct, sample_factors
+from nalsm.readout import CountBlock, Readout, sample_factors
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "readout_and_analysis.npz"
 STATE = {"weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step"}
@@ -17,10 +18,10 @@ def recorded():
         return {name: file[name] for name in file.files if name.startswith("readout_")}
 
 
-def random_batches(seed, n_batches=6, batch=20, n_liquid=40, most=60):
+def random_batches(seed, n_batches=6, batch=20, n_liquid=40, most=60, n_classes=10):
     random = np.random.default_rng(seed)
-    rates = random.uniform(0, most, (10, n_liquid))
-    labels = random.integers(0, 10, (n_batches, batch))
+    rates = random.uniform(0, most, (n_classes, n_liquid))
+    labels = random.integers(0, n_classes, (n_batches, batch))
     return random.poisson(rates[labels]).astype(np.uint16), labels
 
 
@@ -51,10 +52,16 @@ class Float64Readout:
     def logits(self, counts):
         return self.normalise(counts) @ self.parameters[0] + self.parameters[1]
 
+    def targets(self, labels):
+        classes = np.arange(len(self.parameters[1]))
+        return self.softmax(np.where(classes == np.asarray(labels)[:, None], 1.0, -1.0))
+
+    def loss(self, counts, labels):
+        cross = -(self.targets(labels) * np.log(self.softmax(self.logits(counts)))).sum(axis=1)
+        return cross.mean() + 5e-10 * (self.parameters[0] ** 2).sum() / 2
+
     def gradient(self, counts, labels):
-        n_classes = len(self.parameters[1])
-        wanted = self.softmax(np.where(np.arange(n_classes) == np.asarray(labels)[:, None], 1.0, -1.0))
-        error = (self.softmax(self.logits(counts)) - wanted) / len(labels)
+        error = (self.softmax(self.logits(counts)) - self.targets(labels)) / len(labels)
         return [self.normalise(counts).T @ error + 5e-10 * self.parameters[0], error.sum(axis=0)]
 
     def train_batch(self, counts, labels):
@@ -100,20 +107,13 @@ def test_the_float64_gradient_is_that_of_the_loss(recorded):
     plain = Float64Readout(5)
     random = np.random.default_rng(1)
     plain.parameters = [random.normal(size=(5, 10)), random.normal(size=10)]
-    penalty = 5e-10
-
-    def loss():
-        targets = np.where(np.arange(10) == labels[0][:, None], 1.0, -1.0)
-        cross = -(plain.softmax(targets) * np.log(plain.softmax(plain.logits(counts[0])))).sum(axis=1)
-        return cross.mean() + penalty * (plain.parameters[0] ** 2).sum() / 2
-
     gradient = plain.gradient(counts[0], labels[0])
     for k, place in ((0, (3, 4)), (0, (0, 9)), (1, (2,))):
         value = plain.parameters[k][place]
         sides = []
         for h in (1e-5, -1e-5):
             plain.parameters[k][place] = value + h
-            sides.append(loss())
+            sides.append(plain.loss(counts[0], labels[0]))
         plain.parameters[k][place] = value
         assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(gradient[k][place], abs=1e-8)
 
@@ -168,7 +168,9 @@ def test_accuracy_by_hand():
     counts = np.array([[9, 1], [1, 9], [0, 0], [300, 0]])
     assert readout.accuracy(counts, [0, 1, 2, 0]) == 1.0
     assert readout.accuracy(counts, [1, 1, 2, 2]) == 0.5
-    assert count_correct(readout.parameters, CountBlock.pack(counts.reshape(2, 2, 2), [[0, 1], [1, 0]])) == 3
+    block = CountBlock.pack(counts.reshape(2, 2, 2), [[0, 1], [1, 0]])
+    assert readout.count_correct(block) == 3
+    assert readout.predict(block).tolist() == [[0, 1], [2, 0]]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 7])
@@ -190,10 +192,8 @@ def test_the_loss_is_that_of_the_formulas():
     counts, labels = random_batches(9)
     readout, plain = Readout(40), Float64Readout(40)
     for batch, wanted in zip(counts, labels, strict=True):
-        targets = np.where(np.arange(10) == wanted[:, None], 1.0, -1.0)
-        cross = -(plain.softmax(targets) * np.log(plain.softmax(plain.logits(batch)))).sum(axis=1)
-        penalty = 5e-10 * (plain.parameters[0] ** 2).sum() / 2
-        assert readout.train_batch(batch, wanted) == pytest.approx(cross.mean() + penalty, rel=1e-6)
+        loss = plain.loss(batch, wanted)
+        assert readout.train_batch(batch, wanted) == pytest.approx(loss, rel=1e-6)
         plain.train_batch(batch, wanted)
 
 
@@ -211,10 +211,10 @@ def test_a_block_is_its_batches_one_by_one(most):
         third.train_block(CountBlock.pack(counts[part], labels[part]))
     assert_same_state(one, other)
     assert_same_state(one, third)
-    correct = sum(
-        count_correct(one.parameters, CountBlock.pack(counts[k : k + 1], labels[k : k + 1])) for k in range(6)
-    )
-    assert count_correct(one.parameters, CountBlock.pack(counts, labels)) == correct
+    singly = [one.predict(CountBlock.pack(counts[k : k + 1])) for k in range(6)]
+    whole = CountBlock.pack(counts, labels)
+    np.testing.assert_array_equal(one.predict(whole), np.concatenate(singly))
+    assert one.count_correct(whole) == np.count_nonzero(np.concatenate(singly) == labels)
 
 
 def test_order_of_batches_matters():
@@ -273,21 +273,110 @@ def test_a_readout_goes_on_from_its_state():
     assert not np.array_equal(first.weights, second.weights), "the first one was left alone"
 
 
-def test_what_a_readout_hands_out_stays():
+def test_returned_parameters_do_not_change():
     counts, labels = random_batches(8)
     readout = Readout(40)
     assert not readout.weights.any()
     assert not readout.biases.any()
     assert (readout.weights.shape, readout.biases.shape) == ((40, 10), (10,))
     readout.train_batch(counts[0], labels[0])
-    before, biases, parameters = readout.weights, readout.biases.copy(), readout.parameters
+    before, biases = readout.weights, readout.biases
+    frozen = Readout.from_parameters(before, biases)
     block = CountBlock.pack(counts, labels)
-    correct = count_correct(parameters, block)
+    predicted = frozen.predict(block)
     for _ in range(3):
         readout.train_block(block)
-    assert count_correct(parameters, block) == correct
+    np.testing.assert_array_equal(frozen.predict(block), predicted)
     assert not np.array_equal(readout.weights, before)
-    np.testing.assert_array_equal(parameters[0].T, before)
-    np.testing.assert_array_equal(parameters[1], biases)
+    np.testing.assert_array_equal(frozen.weights, before)
+    np.testing.assert_array_equal(frozen.biases, biases)
     before[:] = 99
     assert readout.weights.max() < 99
+    assert frozen.weights.max() < 99
+
+
+# ---- other numbers of classes ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 11, 26, 1000])
+def test_any_number_of_classes(n_classes):
+    """Loss, steps of Adadelta, and predictions equal the formulas, whatever part of the last tile is in use."""
+    counts, labels = random_batches(n_classes, n_classes=n_classes)
+    readout, plain = Readout(40, n_classes), Float64Readout(40, n_classes)
+    for _ in range(3):
+        for batch, wanted in zip(counts, labels, strict=True):
+            loss = plain.loss(batch, wanted)
+            gradient = plain.gradient(batch, wanted)
+            squares = readout.state()["weights_square"].T, readout.state()["biases_square"]
+            assert readout.train_batch(batch, wanted) == pytest.approx(loss, rel=5e-6)
+            for name, before, wanted_gradient in zip(("weights", "biases"), squares, gradient, strict=True):
+                square = readout.state()[f"{name}_square"].T - np.float32(0.95) * before
+                np.testing.assert_allclose(square, 0.05 * wanted_gradient**2, rtol=1e-3, atol=1e-6 * square.max())
+            plain.train_batch(batch, wanted)
+    assert (readout.weights.shape, readout.biases.shape) == ((40, n_classes), (n_classes,))
+    np.testing.assert_allclose(readout.weights, plain.parameters[0], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(readout.biases, plain.parameters[1], rtol=0, atol=2e-6)
+    assert (np.abs(plain.parameters[0]).max(axis=0) > 1e-4).all(), "every class has learnt something"
+    plain.parameters = [readout.weights.astype(float), readout.biases.astype(float)]
+    logits = np.stack([plain.logits(batch) for batch in counts])
+    np.testing.assert_array_equal(readout.predict(CountBlock.pack(counts)), logits.argmax(axis=2))
+
+
+@pytest.mark.parametrize("n_classes", [3, 10, 23])
+def test_grouping_into_blocks_changes_no_bit(n_classes):
+    counts, labels = random_batches(n_classes, n_batches=7, n_classes=n_classes)
+    random = np.random.default_rng(n_classes)
+    whole = Readout(40, n_classes)
+    whole.train_block(CountBlock.pack(counts, labels))
+    for _ in range(5):
+        edges = [0, *sorted(random.choice(np.arange(1, 7), random.integers(0, 6), replace=False)), 7]
+        blocks = [CountBlock.pack(counts[a:b], labels[a:b]) for a, b in pairwise(edges)]
+        parts = Readout(40, n_classes)
+        for block in blocks:
+            parts.train_block(block)
+        assert_same_state(whole, parts)
+        predicted = np.concatenate([parts.predict(block) for block in blocks])
+        np.testing.assert_array_equal(predicted, whole.predict(CountBlock.pack(counts)))
+
+
+def test_the_state_has_one_row_for_each_class():
+    for n_classes in (10, 13):
+        counts, labels = random_batches(1, n_classes=n_classes)
+        block = CountBlock.pack(counts, labels)
+        first, second = Readout(40, n_classes), Readout(40, n_classes)
+        first.train_block(block)
+        assert first.state()["weights"].shape == (n_classes, 40)
+        second.restore(first.state())
+        first.train_block(block)
+        second.train_block(block)
+        assert_same_state(first, second)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 10**6])
+def test_labels_outside_the_classes_are_refused(label):
+    counts = np.ones((1, 2, 4), int)
+    readout, block = Readout(4, 3), CountBlock.pack(counts, [[0, label]])
+    for call in (readout.train_block, readout.count_correct):
+        with pytest.raises(ValueError, match=r"label in 0\.\.2"):
+            call(block)
+    for call in (readout.train_batch, readout.accuracy):
+        with pytest.raises(ValueError, match=r"label in 0\.\.2"):
+            call(counts[0], [0, label])
+    assert not readout.weights.any()
+
+
+def test_wrong_sizes_are_refused():
+    readout = Readout(4, 3)
+    with pytest.raises(ValueError, match="5 neurons"):
+        readout.predict(CountBlock.pack(np.ones((1, 2, 5), int)))
+    with pytest.raises(ValueError, match="label"):
+        readout.train_block(CountBlock.pack(np.ones((1, 2, 4), int)))
+    for counts in ([[[-1]]], [[[65_536]]], [[[0.5]]], [[1]]):
+        with pytest.raises(ValueError, match="counts must be"):
+            CountBlock.pack(counts)
+    with pytest.raises(ValueError, match="labels must be"):
+        CountBlock.pack([[[1], [2]]], [[0]])
+    with pytest.raises(ValueError, match="do not fit"):
+        Readout.from_parameters(np.zeros((4, 3)), np.zeros(4))
+    with pytest.raises(ValueError, match="two classes"):
+        Readout(4, 1)

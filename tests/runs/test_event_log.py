@@ -1,4 +1,4 @@
-"""TensorBoard's log of the readout: read back with TensorBoard's own reader."""
+"""The log for TensorBoard, read back with TensorBoard's own reader."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from made_runs import made_run
 from small_runs import ROOT, environment, folder_contents
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from nalsm.runs import event_log
 from nalsm.runs.event_log import EventLog
 from nalsm.runs.folder import RunFolder
 from nalsm.storage.files import read_arrays
+from nalsm.support.tuning import TUNING
 
 TAGS = {"accuracy/train", "accuracy/valid", "accuracy/test", "loss"}
 
@@ -51,7 +51,7 @@ def test_what_is_logged_is_read_back(tmp_path):
 
 
 def test_cycles_done_again_show_once(tmp_path):
-    """Killed after cycle 8, resumed at the checkpoint of cycle 5; then resumed once more, from the beginning."""
+    """A run is killed after cycle 8, resumed from the checkpoint of cycle 5, then resumed from the beginning."""
     killed = EventLog(tmp_path)
     add(killed, range(1, 9))
     killed.flush()
@@ -94,8 +94,8 @@ def test_cut_file_of_a_killed_session(tmp_path):
 def test_written_every_few_seconds(tmp_path, monkeypatch):
     log = EventLog(tmp_path / "log")
     add(log, [1, 2])
-    assert not (tmp_path / "log").exists()  # nothing is paid for in a cycle
-    monkeypatch.setattr(event_log, "SECONDS_BETWEEN_WRITES", 0)
+    assert not (tmp_path / "log").exists()  # a cycle alone writes nothing
+    monkeypatch.setattr(TUNING, "seconds_between_log_writes", 0)
     add(log, [3])
     assert cycles_shown(tmp_path / "log") == [1, 2, 3]
     add(log, [4])
@@ -125,7 +125,7 @@ def break_import(log, monkeypatch):
 )
 def test_a_log_that_cannot_be_written_is_said_once(tmp_path, monkeypatch, break_it, reason):
     said = []
-    monkeypatch.setattr(event_log, "SECONDS_BETWEEN_WRITES", -1)
+    monkeypatch.setattr(TUNING, "seconds_between_log_writes", -1)
     log = EventLog(tmp_path / "log", 0, said.append)
     break_it(log, monkeypatch)
     add(log, range(1, 50))
@@ -146,7 +146,7 @@ def test_heavy_imports_wait_for_the_first_write():
 
 
 def test_version_folder_with_a_log(tmp_path):
-    """The log keeps no run from going on, is no result, and goes with --overwrite."""
+    """The log does not hinder a resumed run, is no result, and is removed by --overwrite."""
     made = made_run(tmp_path, 7, "training")
     before = folder_contents(made.path)
     log = EventLog(made.event_log, done=5)
@@ -164,7 +164,7 @@ def test_version_folder_with_a_log(tmp_path):
 
 
 def test_a_run_logs_what_it_finds(finished_place):
-    """Accuracies as in the result file, cycle by cycle, and a loss that falls."""
+    """The accuracies of each cycle equal those of the result file, and the loss falls."""
     folder = finished_place / "train_data" / "ver_7"
     arrays, _ = read_arrays(folder / "FILE_L_VAL_ACC_L.files")
     logged = read(folder / "tensorboard")

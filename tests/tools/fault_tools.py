@@ -37,6 +37,7 @@ from nalsm.support.tuning import TUNING
 TUNING.seconds_between_checkpoints = 0
 TUNING.snapshots_at_a_time = 4
 TUNING.recorded_samples = lambda batch, size: [0, 3] if batch % 2 else []
+TUNING.kept_bytes_per_part = 1
 """
 _MODELS = {  # program, answers after the common ones
     "NALSM": ("NALSM", ("0.015",)),

@@ -1,0 +1,73 @@
+"""Spike counts as the readout takes them: packed integers, with one normalising factor for each sample.
+
+Each sample of a batch is divided by its sum, then the batch by its maximum. Counts stay small integers: both
+divisions together are one factor, which the readout applies to its sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def sample_factors(counts: np.ndarray) -> np.ndarray:
+    """Return the factor of each sample that turns its counts into the readout's input.
+
+    counts : integers [B, R], one batch
+    Returns float32 [B]: 1 / (sum of the sample * maximum of the batch after division by the sums), 0 for a sample
+    without spikes, whose input is a zero vector.
+    """
+    counts = np.asarray(counts)
+    sums = counts.sum(axis=1, dtype=np.float64)
+    spiking = sums > 0
+    sums[~spiking] = 1.0
+    largest = (counts.max(axis=1, initial=0) / sums).max(initial=0.0)
+    factors = np.where(spiking, 1.0 / (sums * (largest or 1.0)), 0.0)
+    return factors.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class CountBlock:
+    """Batches of counts, ready for the readout.
+
+    counts : uint8 or uint16 [batches, B, R]
+    factors : float32 [batches, B], see `sample_factors`
+    labels : int32 [batches, B], or None for samples that are only classified
+    """
+
+    counts: np.ndarray
+    factors: np.ndarray
+    labels: np.ndarray | None
+
+    @classmethod
+    def pack(cls, counts: np.ndarray, labels: np.ndarray | None = None) -> CountBlock:
+        """Pack counts in the narrowest type that fits, together with their factors.
+
+        counts : integers in 0..65535, [batches, B, R]; labels : integers [batches, B]
+        Raises ValueError for other shapes or values.
+        """
+        counts = np.asarray(counts)
+        if counts.ndim != 3 or counts.dtype.kind not in "iub":
+            raise ValueError(f"counts must be integers [batches, B, R], not {counts.dtype} {list(counts.shape)}")
+        largest = counts.max(initial=0)
+        if largest > np.iinfo(np.uint16).max or (counts.dtype.kind == "i" and counts.min(initial=0) < 0):
+            raise ValueError("counts must be in 0..65535")
+        if labels is not None:
+            labels = np.ascontiguousarray(labels, np.int32)
+            if labels.shape != counts.shape[:2]:
+                raise ValueError(f"labels must be {list(counts.shape[:2])} like the counts, not {list(labels.shape)}")
+        narrow = np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
+        factors = np.zeros(counts.shape[:2], np.float32)
+        for batch, values in enumerate(counts):
+            factors[batch] = sample_factors(values)
+        return cls(np.ascontiguousarray(counts, narrow), factors, labels)
+
+    @property
+    def n_samples(self) -> int:
+        return self.factors.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return self.counts.nbytes + self.factors.nbytes + (0 if self.labels is None else self.labels.nbytes)
