@@ -9,7 +9,8 @@ import numpy as np
 
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import closest_figure, published_accuracy
-from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.record import runner
 from nalsm.support.errors import DamagedFile, UserError
 

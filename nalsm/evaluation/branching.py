@@ -22,7 +22,8 @@ import numpy as np
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import closest_figure, published_branching
 from nalsm.network import Network, network_path
-from nalsm.runs.folder import SPLITS, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import SPLITS
 from nalsm.support.errors import DamagedFile, UserError
 
 WINDOW_MS = 4  # before and after a spike

@@ -25,7 +25,7 @@ import numpy as np
 
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import published_kernel_quality
-from nalsm.runs.folder import RunFolder, identity_hash
+from nalsm.runs.folder import RunFolder
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import counts_of, runner
 from nalsm.support.errors import DamagedFile, UserError
@@ -148,17 +148,17 @@ def noisy_counts(folder: RunFolder) -> tuple[np.ndarray, np.ndarray]:
 def write(folder: RunFolder, found: Mapping[str, np.ndarray], per_class: int, seed: int) -> None:
     """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws."""
     parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed}
-    folder.write(folder.kernel_quality, found, {**parameters, "noise": identity_hash(open_noise(folder).identity)})
+    folder.write(folder.kernel_quality, found, {**parameters, "noise": open_noise(folder).run_hash})
 
 
 def kept_ranks(folder: RunFolder) -> KeptRanks | None:
     """Return what `write` kept, or None if there is nothing sound that belongs to the run's noisy test set."""
     try:
         arrays, attributes = folder.read(folder.kernel_quality)
-        noisy = open_noise(folder).identity
+        noisy = open_noise(folder)
     except (FileNotFoundError, DamagedFile):
         return None
-    if not noisy or attributes.get("noise") != identity_hash(noisy):
+    if not noisy.identity or attributes.get("noise") != noisy.run_hash:
         return None
     draws = attributes.get("draws", len(arrays["SP"]))  # the first files did not say it
     return KeptRanks(arrays, {"draws": draws, **{name: attributes.get(name) for name in ("per_class", "seed")}})

@@ -1,18 +1,17 @@
 """The noise programs: present the noisy test set of a trained run."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
-from nalsm.datasets import DATA_SOURCES, source_of
 from nalsm.programs.cluster import cluster_of
 from nalsm.runs.noise_folder import NoiseFolder
-from nalsm.runs.record import is_on, open_run, runner, title
-from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, questions_for
+from nalsm.runs.record import open_record
+from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, questions_for, settings_of
 from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
@@ -50,27 +49,25 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
     table = {question.name: question for question in questions_for(model, dataset, root)}
 
     def check_version(value: int, answers: dict[str, Any]) -> None:
-        folder = open_run(root, answers, value)
-        if folder.identity["model"] != model or not is_on(folder, dataset):
-            hint = f"; use {runner(folder, noise=True)}" if source_of(folder.identity["dataset"]).noise else ""
-            raise UserError(f"VERSION: read {title(folder)}, expected a run of {model} on {dataset}{hint}")
-        noisy = NoiseFolder(folder.path.parent, value, DATA_SOURCES[dataset].noise)
-        recorded = None if answers["overwrite"] else noisy.recorded_parameters()
-        if recorded:
-            noisy.identity = recorded["identity"]
+        run = open_record(chosen_folder(answers, "output_dir", root), value)
+        if run.model.name != model or run.source.name != dataset:
+            hint = f"; use {run.noise_program}" if run.source.noise else ""
+            raise UserError(f"VERSION: read {run.title}, expected a run of {model} on {dataset}{hint}")
+        noisy = NoiseFolder(run.folder.path.parent, value, run.source.noise)
+        if not answers["overwrite"] and noisy.recorded_parameters():
+            noisy.open()
             noisy.require_unfinished()
 
     def agreeing(question: Question) -> Question:
         """Return the question with a check that the answer is the one the run was trained with."""
 
         def check(value: Any, answers: dict[str, Any]) -> None:
-            folder = open_run(root, answers, answers["version"])
-            recorded = {**(folder.recorded_parameters() or {}), **folder.identity}
-            there = recorded.get(f"knob_{question.name}", recorded.get(question.name))
+            run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
+            there = {**run.details, **run.identity, **run.knobs}.get(question.name)
             if value != there:
                 raise UserError(
-                    f"{question.title}: read {value}, expected {there}: version {folder.version} was trained with it "
-                    f"({folder.parameters_json})"
+                    f"{question.title}: read {value}, expected {there}: version {run.version} was trained with it "
+                    f"({run.folder.parameters_json})"
                 )
             if question.name == "network_number" and question.check:
                 question.check(value, answers)
@@ -84,9 +81,7 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
 
 def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> Settings:
     """Return the settings that the run was trained with, changed as the answers say."""
-    identity = open_run(root, answers, answers["version"]).identity
-    knobs = {name.removeprefix("knob_"): value for name, value in identity.items() if name.startswith("knob_")}
-    recorded = {field.name: identity.get(field.name) for field in fields(Settings)}
+    run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
     folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
-    answers = {name: value for name, value in answers.items() if name not in knobs}
-    return Settings(**{**recorded, **answers, **folders, "model": model, "dataset": dataset, "knobs": knobs})
+    answers = {name: value for name, value in answers.items() if name not in run.knobs}
+    return settings_of(run, **{**answers, **folders, "dataset": dataset})

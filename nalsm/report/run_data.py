@@ -12,8 +12,9 @@ from nalsm.datasets import is_known, is_simulated, source_of
 from nalsm.evaluation.paper import Published, closest_figure, is_reduced, published_accuracy, published_branching
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
-from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs.folder import RunFolder
 from nalsm.runs.listing import read_status
+from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.support.errors import DamagedFile, NalsmError
 
 # Settings that the report computes with; parameter files of the first format have no checksum.
@@ -28,7 +29,8 @@ class Missing(Exception):
 
 
 def _is_whole(identity):
-    numbers = [identity.get(name) for name in _WHOLE_NUMBERS]
+    unused = ("init_samples", "init_ms") if identity.get("model") == "LSM" else ()
+    numbers = [identity.get(name) for name in _WHOLE_NUMBERS if name not in unused]
     return all(type(number) is int and number >= 0 for number in numbers) and identity["batch_size"] > 0
 
 
@@ -41,8 +43,8 @@ class RunData:
         self.networks_dir = networks_dir
         if not self.status.model:
             raise DamagedFile(f"{self.folder.path} cannot be read: {self.status.problem}")
-        self.parameters = self.folder.recorded_parameters()
-        self.folder.identity = self.parameters["identity"]
+        recorded = self.folder.open()
+        self.parameters = {**recorded.details, **recorded.sessions[-1], "identity": recorded.identity}
         if not _is_whole(self.identity):
             raise DamagedFile(f"{self.folder.parameters_json} holds other parameters than those of a run")
 

@@ -44,7 +44,7 @@ def settings_shown(run: "RunData") -> list[tuple[str, Rows]]:
 def _rows(values: Mapping[str, Any]) -> Rows:
     """Return the entries that are single values; knobs are shown apart."""
     return [(_title(name), value) for name, value in values.items()
-            if not isinstance(value, dict | list) and not name.startswith("knob_")]  # fmt: skip
+            if not isinstance(value, dict | list)]  # fmt: skip
 
 
 def _title(name: str) -> str:

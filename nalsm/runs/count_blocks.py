@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from nalsm.readout import CountBlock
-from nalsm.runs.folder import SPLITS
+from nalsm.runs.names import COUNTS, LABELS, SPLITS
 from nalsm.support.errors import DamagedFile, MachineError
 from nalsm.support.prefetching import prefetch
 from nalsm.support.resources import memory_bytes
@@ -117,7 +117,7 @@ def _read_blocks(run, split):
 def _read_counts(run, path):
     """Return (counts, labels) of a count file; raises DamagedFile for other shapes or types."""
     arrays, _ = run.folder.read(path)
-    counts, labels = arrays.get("olc_S_AGG_RES"), arrays.get("scalar_labels_in_batch_arr")
+    counts, labels = arrays.get(COUNTS), arrays.get(LABELS)
     size = run.settings.batch_size
     if np.shape(counts) != (size, run.network.n_liquid) or np.shape(labels) != (size,) or counts.dtype != np.uint16:
         raise DamagedFile(f"{path} does not hold the counts of {size} samples and {run.network.n_liquid} neurons")

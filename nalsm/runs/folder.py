@@ -1,8 +1,8 @@
-"""Every file of a version folder: its name, how it is written, read back, and found to be done.
+"""The files of a version folder: their paths, how they are written, read back and protected.
 
-All files but the parameters are HDF5 with a checksum (`nalsm.storage.files`), and carry their format, their
-name and the hash of the run they belong to: a file of another run, or of another batch, is never read
-in place of one. The parameters are JSON with a checksum.
+All files but the parameters are HDF5 with a checksum (`nalsm.storage.files`). Each carries its format, its name and
+the hash of its run, so that a file of another run or of another batch is never read in its place.
+The parameters are JSON with a checksum (`nalsm.runs.parameters`).
 """
 
 import fcntl
@@ -13,24 +13,23 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from nalsm.storage.checksum import content_checksum
+from nalsm.runs.names import COUNT_FILES, SPIKE_FILES
+from nalsm.runs.parameters import Parameters, differences, identity_hash, read_parameters
 from nalsm.storage.files import TEMPORARY_SUFFIX, read_arrays, sync, write_arrays, write_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 
-SPLITS = ("valid", "test", "train")  # in the order they are presented
-_COUNTS = {"valid": "VALIDATION_{v}_S_AGG", "test": "TEST_{v}_S_AGG", "train": "TRAIN_S_AGG_{v}"}
-_SPIKES = {"valid": "VALIDATION_{v}_SPIKES", "test": "TEST_{v}_SPIKES", "train": "TRAIN_S_AGG_{v}"}
 _LOCK = ".lock"
 _SECONDS_FOR_LOCK = 0.3  # `is_locked` of another process may hold it for a moment
 _FORMAT = 1  # of the HDF5 files
-_PARAMETERS_FORMAT = 2  # 1 had no checksum
 _PEAK = "peak_memory_bytes"  # beside the stages in the file of times
-# Accuracies of each split, cycle by cycle, in the result file and in the readout's checkpoint.
-ACCURACY_NAMES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}
 
 
 class RunFolder:
-    """train_data/ver_<version>/ of one run; `identity` is what decides its results (JSON-like dict)."""
+    """The folder train_data/ver_<version>/ of one run.
+
+    identity : what decides the run's results (JSON-like dict); None until the run is opened or started
+    run_hash : what the run's files carry, the hash of the identity as it was when the run began
+    """
 
     holds = "run"
     large_files = "*.*data*"
@@ -41,6 +40,19 @@ class RunFolder:
         self.version = version
         self.identity = None
         self._lock = None  # which file the lock is that this process holds
+
+    @property
+    def identity(self) -> dict | None:
+        return self._identity
+
+    @identity.setter
+    def identity(self, identity: dict | None) -> None:
+        self._identity = identity
+        self.run_hash = identity and identity_hash(identity)
+
+    def _take_up(self, parameters: Parameters) -> None:
+        self.identity = parameters.identity
+        self.run_hash = parameters.run_hash
 
     # ---- names ------------------------------------------------------------------------------------
 
@@ -95,10 +107,10 @@ class RunFolder:
         return self.path / f"report_{name}.png"
 
     def counts(self, split, batch):
-        return self.path / f"{_COUNTS[split].format(v=self.version)}_BATCH_{batch}.datasagg"
+        return self.path / COUNT_FILES[split].format(v=self.version, i=batch)
 
     def spikes(self, split, batch):
-        return self.path / f"{_SPIKES[split].format(v=self.version)}_BATCH_{batch}.spikes"
+        return self.path / SPIKE_FILES[split].format(v=self.version, i=batch)
 
     def branching_factors(self, split, batch):
         path = self.spikes(split, batch)
@@ -114,7 +126,7 @@ class RunFolder:
     def write(self, path, arrays, attributes=None):
         """Write a file of this run whole; raises MachineError where the folder was taken away meanwhile."""
         self._require_held()
-        known = {"format": _FORMAT, "file": path.name, "run": identity_hash(self.identity)}
+        known = {"format": _FORMAT, "file": path.name, "run": self.run_hash}
         try:
             write_arrays(path, arrays, {**(attributes or {}), **known})
         except FileNotFoundError:
@@ -132,7 +144,7 @@ class RunFolder:
             raise DamagedFile(
                 f"{path} is of format {found}, not {_FORMAT}: it was written by another version of the program"
             )
-        if attributes.get("run") != identity_hash(self.identity):
+        if attributes.get("run") != self.run_hash:
             raise DamagedFile(f"{path} belongs to another run")
         if attributes.get("file", path.name) != path.name:
             raise DamagedFile(f"{path} holds what belongs into {attributes['file']}")
@@ -173,10 +185,10 @@ class RunFolder:
 
     # ---- opening ----------------------------------------------------------------------------------
 
-    def open(self):
-        """Take up the run that is here, to read from it; return its recorded parameters.
+    def open(self) -> Parameters:
+        """Read the parameters of the run in this folder, and take its identity from them.
 
-        Raises UserError where there is none.
+        Raises UserError if there is no run, DamagedFile if the parameters are damaged.
         """
         recorded = self.recorded_parameters()
         if recorded is None:
@@ -184,28 +196,12 @@ class RunFolder:
                 f"VERSION: there is no {self.holds} in {self.path} ({self.parameters_json.name} is missing); choose "
                 "the VERSION of one, or give --output-dir"
             )
-        self.identity = recorded["identity"]
+        self._take_up(recorded)
         return recorded
 
-    def recorded_parameters(self):
-        """Return what the parameter file holds, or None where there is none."""
-        try:
-            parameters = json.loads(self.parameters_json.read_text(encoding="utf-8"))
-            found = parameters["format"]
-            if found == _PARAMETERS_FORMAT and parameters.pop("sha256") != content_checksum({}, parameters):
-                raise ValueError
-            if not isinstance(parameters["identity"], dict):
-                raise ValueError
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise DamagedFile(f"{self.parameters_json} is damaged; {self.remedy}") from None
-        if found not in (1, _PARAMETERS_FORMAT):
-            raise DamagedFile(
-                f"{self.parameters_json} is of format {found}, not {_PARAMETERS_FORMAT}: it is damaged, or of another "
-                f"version of the program; {self.remedy}"
-            )
-        return parameters
+    def recorded_parameters(self) -> Parameters | None:
+        """Return what the parameter file says, or None if there is no file; raises DamagedFile."""
+        return read_parameters(self.parameters_json, self.remedy)
 
     @contextmanager
     def locked(self, overwrite=False):
@@ -234,37 +230,35 @@ class RunFolder:
                 f"VERSION: another process is working in {self.path}; wait for it or choose another VERSION"
             ) from None
 
-    def start(self, identity, details):
-        """Begin the run, or go on with it; `identity` is as in the class, `details` goes to the file too.
+    def start(self, identity: dict, details: dict, session: dict | None = None) -> list[str]:
+        """Begin the run, or resume it; return what changed since its last session, as `changed_versions` does.
 
-        Raises UserError where the folder holds a finished run, another run, or something else.
+        details, session : recorded too, see `nalsm.runs.parameters`. Raises UserError if the folder contains a
+        finished run, another run, or other files.
         """
         self.identity = identity
-        recorded = self.recorded_parameters()
-        if recorded is None:
+        session = session or {}
+        recorded = known = self.recorded_parameters()
+        if known is None:
             self._require_empty()
-            recorded = {"format": _PARAMETERS_FORMAT, "identity": identity, **details}
-            checked = {**recorded, "sha256": content_checksum({}, recorded)}
-            write_text(self.parameters_json, json.dumps(checked, indent=1) + "\n")
+            recorded = Parameters(identity, {**details, "sessions": [session]}, identity_hash(identity))
         self.require_same(recorded, identity)
-        details = {key: value for key, value in recorded.items() if key not in ("format", "identity")}
-        values = _flat({**recorded["identity"], **details})
-        text = "".join(f"{key:<28} {value}\n" for key, value in values)
-        path = self.parameters_text
+        changed = recorded.changed_versions(session)
+        recorded = recorded.with_session(session)
+        if recorded is not known:
+            recorded.write(self.parameters_json)
+        self._take_up(recorded)
+        text, path = recorded.as_text(), self.parameters_text
         if not path.is_file() or path.read_bytes() != text.encode():  # a new run, one killed right here, or damage
             write_text(path, text)
+        return changed
 
-    def require_same(self, recorded, identity):
-        """Raise UserError unless recorded parameters are of the run `identity`, and it is unfinished."""
-        old, new = dict(_flat(recorded["identity"])), dict(_flat(identity))
-        different = [key for key in [*new, *old] if old.get(key) != new.get(key)]
+    def require_same(self, recorded: Parameters, identity: dict) -> None:
+        """Raise UserError unless recorded parameters are those of the run `identity`, and it is unfinished."""
+        different = differences(recorded.identity, identity)
         if different:
-            key = different[0]
-            more = f" and {len(set(different)) - 1} more" if len(set(different)) > 1 else ""
-            raise UserError(
-                f"VERSION: {self.path} holds another {self.holds} ({key} {old.get(key)} there, {new.get(key)} "
-                f"here{more}); {self.remedy}"
-            )
+            more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+            raise UserError(f"VERSION: {self.path} contains another {self.holds} ({different[0]}{more}); {self.remedy}")
         self.require_unfinished()
 
     def require_unfinished(self):
@@ -343,16 +337,3 @@ def _which(path):
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
-
-
-def identity_hash(identity):
-    return content_checksum({}, identity)
-
-
-def _flat(values, prefix=""):
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, value

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nalsm.runs.folder import ACCURACY_NAMES, SPLITS, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES, SPLITS
 from nalsm.support.tuning import TUNING
 
 Arrays = dict[str, np.ndarray]

@@ -13,7 +13,8 @@ import click
 
 from nalsm.console.questions import PathType
 from nalsm.models import MODELS
-from nalsm.runs.folder import ACCURACY_NAMES, SPLITS, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES, SPLITS
 from nalsm.support.errors import NalsmError, UserError
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ def read_status(output_dir, version):
         recorded = folder.recorded_parameters()
         if recorded is None:
             raise UserError("it holds no parameters of a run")
-        folder.identity = recorded["identity"]
+        folder.open()
         _describe(status, folder.identity)
         status.seconds = {str(stage): float(seconds) for stage, seconds in folder.seconds().items()}
         status.state = _state(folder, status)
@@ -81,9 +82,7 @@ def list_runs(output_dir):
 def _describe(status, identity):
     status.model, status.dataset = str(identity["model"]), str(identity["dataset"])
     status.network, status.seed = int(identity["network_number"]), int(identity["seed"])
-    status.knobs = {
-        name.removeprefix("knob_"): float(value) for name, value in identity.items() if name.startswith("knob_")
-    }
+    status.knobs = {name: float(value) for name, value in identity["knobs"].items()}
 
 
 def _state(folder, status):

@@ -3,7 +3,7 @@
 import shutil
 
 from nalsm.datasets import source_of
-from nalsm.runs.folder import RunFolder, identity_hash
+from nalsm.runs.folder import RunFolder
 
 
 class NoiseFolder(RunFolder):
@@ -53,6 +53,6 @@ def open_noise(trained):
     """Return the NoiseFolder of an open run; its `identity` is None where there is no noisy test set of the run."""
     noisy = NoiseFolder(trained.path.parent, trained.version, source_of(trained.identity["dataset"]).noise)
     recorded = noisy.recorded_parameters()
-    if recorded and recorded["identity"].get("run") == identity_hash(trained.identity):
-        noisy.identity = recorded["identity"]
+    if recorded and recorded.identity.get("run") == trained.run_hash:
+        noisy.open()
     return noisy

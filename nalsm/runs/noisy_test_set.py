@@ -6,7 +6,6 @@ counts; it need not be the run's engine: both gave the same spikes in all cases 
 """
 
 from nalsm.runs.counting import Counting, count_spikes
-from nalsm.runs.folder import identity_hash
 from nalsm.runs.noise_folder import NoiseFolder
 from nalsm.runs.settings import Settings
 from nalsm.runs.training import TrainingRun
@@ -44,7 +43,7 @@ class NoiseRun(TrainingRun):
 
         with self.folder.locked(settings.overwrite):
             weights = self._trained_weights()
-            self.folder.start(identity, self._details())
+            self._start(identity)
             self.say(
                 f"{'going on with' if recorded else 'new'} {self.folder.holds} of version {settings.version}, "
                 f"{settings.model} on {self.dataset.name}, seed {self.seed}: {self.folder.path}"
@@ -60,7 +59,7 @@ class NoiseRun(TrainingRun):
             )
 
     def _choose_seed(self, recorded):
-        return super()._choose_seed(recorded or {"identity": self.trained.identity})
+        return super()._choose_seed(recorded or self.trained.recorded_parameters())
 
     def _trained_weights(self):
         path = self.trained.weights
@@ -76,7 +75,7 @@ class NoiseRun(TrainingRun):
     def _identity(self):
         settings = self.settings
         return {
-            "run": identity_hash(self.trained.identity),
+            "run": self.trained.run_hash,
             "noise": self.noise.file_tag,
             "model": settings.model,
             "dataset": self.dataset.name,

@@ -16,8 +16,8 @@ import numpy as np
 from nalsm.readout import Readout
 from nalsm.runs.count_blocks import CountBlocks, open_count_blocks
 from nalsm.runs.event_log import EventLog
-from nalsm.runs.folder import SPLITS
 from nalsm.runs.history import Arrays, History, KeptReadouts, Result
+from nalsm.runs.names import SPLITS
 from nalsm.support.prefetching import prefetch
 from nalsm.support.tuning import TUNING
 

@@ -1,70 +1,185 @@
-"""The run that is looked at: where it lies, which program made it."""
+"""What a version folder says of its run, and the one check that this makes sense.
 
-from nalsm.datasets import is_known, program_name, source_of
-from nalsm.models import MODELS
-from nalsm.runs.folder import SPLITS, RunFolder
-from nalsm.runs.settings import chosen_folder
-from nalsm.support.errors import DamagedFile
+Everything that looks at a run (list, report, measures, sweep) opens it here.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from nalsm.datasets import DataSource, is_known, is_simulated, program_name, source_of
+from nalsm.models import MODELS, Model
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import COUNTS, LABELS, SPLITS
+from nalsm.runs.parameters import Parameters
+from nalsm.support.errors import DamagedFile, UserError
 
 _MOST_SAMPLES = 10**6  # far above any data set's
-# Settings that reports and measures compute with.
-WHOLE_NUMBERS = (
-    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms",
-    "sample_ms", "cycles",
+_WHOLE_NUMBERS = (
+    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "sample_ms", "cycles",
 )  # fmt: skip
+_INITIALISATION = ("init_samples", "init_ms")  # only of models that have one
+
+
+class Missing(UserError):
+    """A part of a run is not there (yet); the text says why."""
+
+
+def open_record(output_dir: Path, version: int) -> "RunRecord":
+    """Return the record of the run in a version folder.
+
+    Raises UserError if there is no run, DamagedFile if its parameters are damaged or are not those of a run.
+    """
+    folder = RunFolder(output_dir, version)
+    folder.remedy = "choose another VERSION, or train it anew with --overwrite"
+    return RunRecord(folder, folder.open())
+
+
+class RunRecord:
+    """One run as its parameter file describes it.
+
+    folder : RunFolder, opened
+    identity : what decides the results; its knobs are in a dict of their own under "knobs"
+    details : everything else that was recorded
+    """
+
+    def __init__(self, folder: RunFolder, parameters: Parameters) -> None:
+        self.folder = folder
+        self.identity = parameters.identity
+        self.details = parameters.details
+        problem = _problem(self.identity)
+        if problem:
+            raise DamagedFile(
+                f"{folder.parameters_json} contains other parameters than those of a run ({problem}); {folder.remedy}"
+            )
+
+    def __repr__(self) -> str:
+        return f"<{self.title}, {'finished' if self.is_finished else 'unfinished'}: {self.folder.path}>"
+
+    @property
+    def version(self) -> int:
+        return self.folder.version
+
+    @property
+    def model(self) -> Model:
+        return MODELS[self.identity["model"]]
+
+    @property
+    def dataset(self) -> str:
+        """The recorded name, which tells simulated recordings from real ones."""
+        return self.identity["dataset"]
+
+    @property
+    def is_simulated(self) -> bool:
+        return is_simulated(self.dataset)
+
+    @property
+    def source(self) -> DataSource:
+        return source_of(self.dataset)
+
+    @property
+    def knobs(self) -> dict[str, float]:
+        return self.identity["knobs"]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of samples of each split."""
+        return {split: self.identity[f"{split}_samples"] for split in SPLITS}
+
+    @property
+    def batch_size(self) -> int:
+        return self.identity["batch_size"]
+
+    @property
+    def seed(self) -> int:
+        return self.identity["seed"]
+
+    @property
+    def network_number(self) -> int:
+        return self.identity["network_number"]
+
+    @property
+    def sessions(self) -> list[dict]:
+        """The versions that made the results, in order: packages, threads, started, machine and more of each."""
+        return self.details["sessions"]
+
+    @property
+    def title(self) -> str:
+        return f"version {self.version}, {self.model.name} on {self.dataset}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.folder.is_finished()
+
+    @property
+    def program(self) -> str:
+        """Name of the program that trains such a run."""
+        return program_name(self.model.name, self.dataset)
+
+    @property
+    def noise_program(self) -> str:
+        """Name of the program that presents the noisy test set of such a run."""
+        return program_name(self.model.name, self.dataset, noise=True)
+
+    def count_paths(self, split: str) -> list[Path]:
+        """Return the paths of all count files of a split, in order."""
+        return [self.folder.counts(split, batch) for batch in range(self.sizes[split] // self.batch_size)]
+
+    def read_counts(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the counts uint16 [n, R] and labels [n] of a split; raises as `read_counts`."""
+        return read_counts(self.folder, self.count_paths(split))
+
+
+def read_counts(folder: RunFolder, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts uint16 [n, R] and labels [n] of count files of an opened run, in order.
+
+    Raises FileNotFoundError, and DamagedFile as `RunFolder.read` does.
+    """
+    arrays = [folder.read(path)[0] for path in paths]
+    return np.concatenate([a[COUNTS] for a in arrays]), np.concatenate([a[LABELS] for a in arrays])
+
+
+def _problem(identity: dict) -> str | None:
+    """Return the name of something in an identity that no run has, or None for a sound one."""
+    model = identity.get("model")
+    if not isinstance(model, str) or model not in MODELS:
+        return "model"
+    knobs = identity.get("knobs")
+    if not isinstance(knobs, dict) or set(knobs) != {knob.name for knob in MODELS[model].knobs}:
+        return "knobs"
+    numbers = _WHOLE_NUMBERS + (_INITIALISATION if MODELS[model].initialisation else ())
+    least = {"batch_size": 1}
+    most = dict.fromkeys(("batch_size", *(f"{split}_samples" for split in SPLITS)), _MOST_SAMPLES)
+    sound = {
+        **{name: _is_whole(identity.get(name), least.get(name, 0), most.get(name, 2**63 - 1)) for name in numbers},
+        **{name: isinstance(identity.get(name), str) for name in ("network_sha256", "dataset_sha256")},
+        "dataset": is_known(identity.get("dataset")),
+        "knobs": all(type(value) in (int, float) and math.isfinite(value) for value in knobs.values()),
+    }
+    return next((name for name, is_sound in sound.items() if not is_sound), None)
+
+
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
 
 
 def open_run(root, answers, version):
-    """Return the RunFolder of a version, its identity read.
+    from nalsm.runs.settings import chosen_folder
 
-    Raises UserError where there is no run, DamagedFile where the parameters are not those of one.
-    """
-    folder = RunFolder(chosen_folder(answers, "output_dir", root), version)
-    folder.remedy = "choose another VERSION, or train it anew with --overwrite"
-    folder.open()
-    if not is_identity(folder.identity):
-        raise DamagedFile(f"{folder.parameters_json} holds other parameters than those of a run; {folder.remedy}")
-    return folder
-
-
-def is_identity(identity):
-    """Tell whether a dict from a parameter file has what the measures compute with, of the right kinds."""
-    numbers = [identity.get(name) for name in WHOLE_NUMBERS]
-    return (
-        all(type(number) is int and 0 <= number < 2**63 for number in numbers)
-        and all(identity[f"{split}_samples"] <= _MOST_SAMPLES for split in SPLITS)
-        and identity["batch_size"] > 0
-        and identity.get("model") in tuple(MODELS)
-        and is_known(identity.get("dataset"))
-        and isinstance(identity.get("network_sha256"), str)
-        and isinstance(identity.get("dataset_sha256"), str)
-    )
+    return open_record(chosen_folder(answers, "output_dir", root), version).folder
 
 
 def title(folder):
-    """Return what an open run is, in words."""
     return f"version {folder.version}, {folder.identity['model']} on {folder.identity['dataset']}"
 
 
 def is_on(folder, dataset):
-    """Tell whether an open run is on this data set, or on simulated recordings in its format."""
     return source_of(folder.identity["dataset"]).name == dataset
 
 
 def runner(folder, noise=False):
-    """Return the name of the program that trains such a run, or presents its noisy test set."""
     return program_name(folder.identity["model"], folder.identity["dataset"], noise)
 
 
-def counts_of(folder, paths):
-    """Return (counts [n, R], labels [n]) of count files of an open run, in order.
-
-    Raises FileNotFoundError, and DamagedFile as `RunFolder.read` does.
-    """
-    import numpy as np
-
-    arrays = [folder.read(path)[0] for path in paths]
-    return (
-        np.concatenate([a["olc_S_AGG_RES"] for a in arrays]),
-        np.concatenate([a["scalar_labels_in_batch_arr"] for a in arrays]),
-    )
+counts_of = read_counts

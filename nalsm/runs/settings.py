@@ -1,7 +1,7 @@
 """What one training run is told: the answers, and what follows from them before anything is computed."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nalsm.console.questions import Question
@@ -71,6 +71,24 @@ class Settings:
     def batch_sizes(self):
         """All sizes of a batch that divide the numbers of samples, ascending."""
         return _common_divisors(self.sizes.values())
+
+
+def settings_of(record, **changes):
+    """Return the settings with which a recorded run was made, as far as they were recorded.
+
+    changes : values of some settings, by name
+    """
+    folders = {name: default_folder(name) for name in DEFAULT_FOLDERS} | {"output_dir": record.folder.path.parent}
+    known = {**record.identity, **record.details, **record.sessions[-1]}
+    recorded = {field.name: known.get(field.name) for field in fields(Settings)}
+    recorded |= {"dataset": record.source.name, "overwrite": False, "quiet": False}
+    return Settings(**{**recorded, **folders, **changes})
+
+
+def default_folder(name):
+    """Return a folder of DEFAULT_FOLDERS: in the checkout if the package runs in one, else in the current folder."""
+    checkout = Path(__file__).resolve().parents[2]
+    return (checkout if (checkout / "pyproject.toml").is_file() else Path()) / DEFAULT_FOLDERS[name]
 
 
 def chosen_folder(answers, name, root):

@@ -4,7 +4,6 @@ Each stage leaves its result in the version folder and takes up what it finds th
 interrupted at any point goes on with the same answers and ends with the same bits.
 """
 
-import importlib.metadata
 import platform
 import secrets
 import sys
@@ -19,7 +18,8 @@ from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.counting import Counting, count_spikes
-from nalsm.runs.folder import SPLITS, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import SPLITS
 from nalsm.runs.readout_training import train_readout
 from nalsm.runs.settings import Settings
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
@@ -27,6 +27,7 @@ from nalsm.support.prefetching import prefetch
 from nalsm.support.random_streams import SEED_LIMIT, stream
 from nalsm.support.resources import cores, peak_memory_bytes
 from nalsm.support.tuning import TUNING
+from nalsm.support.versions import package_versions
 
 RECORDED_SAMPLES = 20  # of a batch whose spikes are kept
 _PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
@@ -62,7 +63,7 @@ class TrainingRun:
             self.folder.require_same(recorded, identity)
 
         with self.folder.locked(settings.overwrite):
-            self.folder.start(identity, self._details())
+            self._start(identity)
             self.say(
                 f"{'going on with' if recorded else 'new run'} version {settings.version}, {settings.model} on "
                 f"{self.dataset.name}, seed {self.seed}: {self.folder.path}"
@@ -93,7 +94,7 @@ class TrainingRun:
             return self.settings.seed
         if not recorded:
             return secrets.randbelow(2**31)
-        seed = recorded["identity"].get("seed")
+        seed = recorded.identity.get("seed")
         if type(seed) is not int or not 0 <= seed < SEED_LIMIT:
             raise DamagedFile(f"{self.folder.parameters_json} holds no seed; {self.folder.remedy}")
         return seed
@@ -139,36 +140,34 @@ class TrainingRun:
             "network_number": settings.network_number,
             "network_sha256": self.network.fingerprint,
             "seed": self.seed,
-            **{f"knob_{name}": value for name, value in settings.knobs.items()},
+            "knobs": settings.knobs,
             "batch_size": settings.batch_size,
             **{f"{name}_samples": size for name, size in settings.sizes.items()},
-            "init_samples": settings.init_samples,
-            "init_ms": settings.init_ms,
+            **(
+                {"init_samples": settings.init_samples, "init_ms": settings.init_ms}
+                if self.model.initialisation
+                else {}
+            ),
             "sample_ms": settings.sample_ms,
             "cycles": settings.cycles,
             "keep_weights_every": settings.keep_weights_every,
             "engine": self.liquid.engine,
         }
 
-    def _details(self):
-        """What does not decide them, but belongs into the record."""
-        from nalsm import __version__
-
-        return {
-            "version": self.settings.version,
-            "gpu": self.settings.gpu,
-            "batches_per_block": self.settings.batches_per_block,
-            "threads": self.liquid.threads,
-            "cluster": self.settings.cluster,
+    def _start(self, identity):
+        details = {"version": self.settings.version, "batches_per_block": self.settings.batches_per_block}
+        session = {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "command": " ".join(sys.argv),
             "machine": f"{platform.machine()}, {cores()} cores",
-            "packages": {
-                "nalsm": __version__,
-                "python": platform.python_version(),
-                **{name: _version(name) for name in _PACKAGES},
-            },
+            "gpu": self.settings.gpu,
+            "cluster": self.settings.cluster,
+            "threads": self.liquid.threads,
+            "packages": package_versions(*_PACKAGES),
         }
+        changed = self.folder.start(identity, details, session)
+        if changed:
+            self.say(f"resumed with other versions, which are recorded too: {', '.join(changed)}")
 
     @contextmanager
     def _timed(self, stage):
@@ -238,13 +237,6 @@ class TrainingRun:
             return state, 0
         arrays, attributes = found
         return LiquidState(arrays["weights"], arrays["traces"], arrays["calcium"]), attributes["snapshots"]
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def snapshot_samples(n_snapshots, n_train, seed):

@@ -144,7 +144,7 @@ def trained_folder(cell: Cell, places: Places) -> RunFolder | None:
     """Return the RunFolder of a cell's finished run, or None if its folder has no finished run, or another one."""
     folder = RunFolder(places.output_dir, cell.version)
     try:
-        identity = folder.open()["identity"]
+        identity = folder.open().identity
         if not folder.is_finished() or not _is_of(cell, identity, folder):
             return None
         folder.read(folder.accuracies)
@@ -159,7 +159,7 @@ def is_trained(cell: Cell, places: Places) -> bool:
 
 def _is_of(cell, identity, folder):
     wanted = {name: value for name, value in cell.settings.items() if name in identity}
-    wanted |= {f"knob_{name}": value for name, value in cell.knobs.items()}
+    wanted |= {"knobs": cell.knobs}
     wanted |= {"model": cell.model, "dataset": cell.dataset, "network_number": cell.network.number}
     if cell.settings["engine"] == "auto":
         wanted.pop("engine", None)

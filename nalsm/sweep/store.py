@@ -14,7 +14,8 @@ from pathlib import Path
 
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
-from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import write_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
@@ -174,7 +175,7 @@ def record_of(folder: RunFolder, measures: dict[str, dict], networks_dir: Path) 
     measures : values with their parameters, by name
     Raises UserError where the file of the run's network is missing or holds another network, DamagedFile as reading.
     """
-    identity, recorded = folder.identity, folder.recorded_parameters()
+    identity, recorded = folder.identity, folder.recorded_parameters().sessions[-1]
     arrays, _ = folder.read(folder.accuracies)
     curves = {split: arrays[name] for split, name in ACCURACY_NAMES.items()}
     best = int(curves["valid"].argmax())
@@ -206,10 +207,8 @@ def record_of(folder: RunFolder, measures: dict[str, dict], networks_dir: Path) 
 
 def _decisive(identity):
     """Return the part of an identity that decides the accuracies, with the knobs as a dict."""
-    knobs = {name.removeprefix("knob_"): value for name, value in identity.items() if name.startswith("knob_")}
     unused = (*_DECIDES_NOTHING, *(_INITIALISATION if MODELS[identity["model"]].initialisation is None else ()))
-    rest = {name: value for name, value in identity.items() if name not in unused and not name.startswith("knob_")}
-    return {"knobs": knobs, **rest}
+    return {name: value for name, value in identity.items() if name not in unused}
 
 
 @cache

@@ -157,7 +157,7 @@ def test_a_whole_run_leaves_the_same_files(finished_place):
     assert "counting: 300 of 300 samples (100 %)" in done.stdout
     assert folder_contents(out / "ver_7") == wanted
     parameters = json.loads((out / "ver_7" / "VER_7_params.json").read_text())
-    assert parameters["cluster"] == "local:2"
+    assert parameters["sessions"][0]["cluster"] == "local:2"
     assert "cluster" not in parameters["identity"]
 
 

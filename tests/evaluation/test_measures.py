@@ -10,7 +10,7 @@ from small_runs import ROOT, environment
 
 from nalsm.evaluation import MEASURES, kernel_quality
 from nalsm.evaluation.accuracy import accuracy_of
-from nalsm.runs.folder import RunFolder, identity_hash
+from nalsm.runs.folder import RunFolder
 from nalsm.runs.noise_folder import open_noise
 
 KERNEL = MEASURES["kernel_quality"]
@@ -20,7 +20,7 @@ KERNEL = MEASURES["kernel_quality"]
 def folder(tmp_path) -> RunFolder:
     """A finished run with the record of a noisy test set."""
     folder = made_run(tmp_path)
-    open_noise(folder).start({"run": identity_hash(folder.identity), "batch_size": 20, "test_samples": 40}, {})
+    open_noise(folder).start({"run": folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
     return folder
 
 
@@ -58,7 +58,7 @@ def test_kernel_quality_files_without_the_number_of_draws(folder):
     """Files of earlier versions count as many draws as they have ranks."""
     for draws, done in ((20, False), (1000, True)):
         ranks = {"SP": np.full(draws, 990), "AP": np.full(draws, 980)}
-        noise = identity_hash(open_noise(folder).identity)
+        noise = open_noise(folder).run_hash
         folder.write(folder.kernel_quality, ranks, {"per_class": 100, "seed": 0, "noise": noise})
         assert KERNEL.read(folder)["draws"] == draws
         assert KERNEL.is_done(folder) == done

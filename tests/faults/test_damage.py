@@ -26,6 +26,7 @@ from fault_tools import MEASURES, SmallRun
 from small_runs import assert_one_line_error
 
 from nalsm.runs.folder import RunFolder
+from nalsm.runs.parameters import identity_hash
 from nalsm.storage.files import read_arrays, write_arrays
 from nalsm.support.errors import DamagedFile
 
@@ -113,20 +114,23 @@ def test_every_length_of_a_result(finished_run):
 
 
 def test_parameters_of_the_first_format_are_read(finished_run):
-    """They had no checksum, and the result files neither format nor name."""
+    """They had no checksum and flat knobs, and the result files neither format nor name."""
     folder = RunFolder(finished_run.output, 7)
     parameters = json.loads(folder.parameters_json.read_text())
     del parameters["sha256"]
+    identity = parameters["identity"]
+    identity |= {f"knob_{name}": value for name, value in identity.pop("knobs").items()}
     folder.parameters_json.write_text(json.dumps({**parameters, "format": 1}))
     for path in folder.path.glob("*.files"):
         arrays, attributes = read_arrays(path)
         del attributes["format"], attributes["file"]
+        attributes["run"] = identity_hash(identity)
         write_arrays(path, arrays, attributes)
     program, flags = MEASURES[0]
     assert look_at_damaged(finished_run, program, flags, finished_run.measured[program], []) == "same result"
-    folder.parameters_json.write_text(json.dumps({**parameters, "format": 3}))
+    folder.parameters_json.write_text(json.dumps({**parameters, "format": 4}))
     done = finished_run.program(program)
-    assert_one_line_error(done, 1, "VER_7_params.json is of format 3, not 2", "another version of the program")
+    assert_one_line_error(done, 1, "VER_7_params.json is of format 4, not 3", "another version of the program")
 
 
 # ---- unfinished runs ------------------------------------------------------------------------------

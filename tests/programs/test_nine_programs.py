@@ -80,7 +80,7 @@ def test_program(place, data, program):
     folder = place / "train_data" / "ver_3"
     recorded = json.loads((folder / "VER_3_params.json").read_text())["identity"]
     assert (recorded["model"], recorded["dataset"]) == (model, dataset)
-    assert [v for k, v in recorded.items() if k.startswith("knob_")] == [float(v) for v in own.values()]
+    assert list(recorded["knobs"].values()) == [float(v) for v in own.values()]
     counts = read_arrays(folder / "TRAIN_S_AGG_3_BATCH_0.datasagg")[0]["olc_S_AGG_RES"]
     assert counts.sum() > 100
     weights, net = (

@@ -238,7 +238,9 @@ def test_taken_version_folders(finished_place):
 
     result = folder / "FILE_L_VAL_ACC_L.files"
     result.rename(place / "result")  # an unfinished run
-    assert_one_line_error(run(command(place), (*ANSWERS[:-1], "0.02")), 2, "VERSION", "knob_astrocyte_weight", "0.02")
+    assert_one_line_error(
+        run(command(place), (*ANSWERS[:-1], "0.02")), 2, "VERSION", "astrocyte weight (ASTRO_W_SCALING)", "0.02"
+    )
     assert_one_line_error(run(command(place, "--seed=6")), 2, "VERSION", "seed 5 there, 6 here")
     (place / "result").rename(result)
     assert folder_contents(folder) == before

@@ -139,8 +139,8 @@ def test_page_says_what_is_seen_and_what_is_published(written):
 
 def test_pages_have_plain_names_only(quick, tmp_path):
     """No identifiers of the code: settings, knobs and rules have English names, the knob its published spelling too."""
-    knobs = {"knob_threshold_hz": 37.0, "knob_range_hz": 23.0, "knob_initial_weight": 1.0}
-    made_run(tmp_path, model="LSM+AP-STDP", **knobs)
+    knobs = {"threshold_hz": 37.0, "range_hz": 23.0, "initial_weight": 1.0}
+    made_run(tmp_path, model="LSM+AP-STDP", knobs=knobs)
     one, _ = report(tmp_path, quick)
     write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html", quick)
     for page in (one, Page(tmp_path / "both.html")):

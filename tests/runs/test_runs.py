@@ -13,6 +13,7 @@ from made_runs import STAGES, made_run
 from small_runs import ROOT, assert_one_line_error, environment, folder_contents
 
 from nalsm.runs.listing import list_runs, read_status, table
+from nalsm.storage.checksum import content_checksum
 
 STATES = {
     "started": "initialising",
@@ -83,8 +84,8 @@ with open(sys.argv[1]) as lock:
 def test_table(tmp_path):
     """By number, aligned, and one line for each folder, also for those that are damaged or foreign."""
     made_run(tmp_path, 10)
-    made_run(tmp_path, 9, "training", model="LSM+AP-STDP", dataset="simulated N-MNIST", knob_initial_weight=1.0,
-             knob_threshold_hz=37.0, knob_range_hz=23.0, knob_astrocyte_weight=0.5)  # fmt: skip
+    made_run(tmp_path, 9, "training", model="LSM+AP-STDP", dataset="simulated N-MNIST",
+             knobs={"initial_weight": 1.0, "threshold_hz": 37.0, "range_hz": 23.0})  # fmt: skip
     output = tmp_path / "train_data"
     damaged = made_run(tmp_path, 11).accuracies
     damaged.write_bytes(damaged.read_bytes()[:-1])
@@ -104,7 +105,7 @@ def test_table(tmp_path):
     assert "FILE_L_VAL_ACC_L.files is damaged" in lines[5]
     assert "belongs to another run" in lines[6]
     assert lines[4].split() == ["10", "NALSM", "MNIST", "0.015", "1", "finished", "-", "80.00", "90.00", "322"]
-    assert "37, 23, 1, 0.5  " in lines[3]  # in the order of the questions
+    assert "37, 23, 1  " in lines[3]  # in the order of the questions
     assert "simulated N-MNIST" in lines[3]
     places = {
         line.index(word) for line, word in zip(lines, ("STATE", "", "", "cycle", "finished"), strict=False) if word
@@ -160,7 +161,7 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
     max_leaves=5,
 )
-KEYS = ("model", "dataset", "network_number", "seed", "batch_size", "train_samples", "cycles", "knob_astrocyte_weight")
+KEYS = ("model", "dataset", "network_number", "seed", "batch_size", "train_samples", "cycles", "knobs")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -173,6 +174,8 @@ def test_odd_parameters_never_end_in_a_traceback(tmp_path, changes, times):
     original = path.read_text()
     parameters = json.loads(original)
     parameters["identity"] |= changes
+    del parameters["sha256"]
+    parameters["sha256"] = content_checksum({}, parameters)
     path.write_text(json.dumps(parameters))
     (folder / "VER_7_times.json").write_text(json.dumps(times))
     try:

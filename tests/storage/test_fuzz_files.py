@@ -229,11 +229,11 @@ ODD = (None, True, -1, 1.5, 2**64, 10**400, "20", [], {}, [[]], float("nan"), fl
 def test_parameters_of_odd_kinds(key, folder):
     reader = READERS["parameters"]
     for value in ODD:
-        recorded = fuzzing.parameters()
-        recorded["identity"][key] = value
-        reader.feed(json.dumps(recorded).encode(), folder)
-    del recorded["identity"][key]
-    reader.feed(json.dumps(recorded).encode(), folder)
+        identity = fuzzing.parameters()["identity"]
+        identity[key] = value
+        reader.feed(fuzzing.signed_parameters(identity).encode(), folder)
+    del identity[key]
+    reader.feed(fuzzing.signed_parameters(identity).encode(), folder)
 
 
 @pytest.mark.parametrize(
@@ -251,10 +251,9 @@ def test_parameters_that_are_none(text, folder):
     ("key", "value"), [("model", "X"), ("batch_size", 0), ("test_samples", 10**9), ("dataset", None)]
 )
 def test_measures_refuse_parameters_of_no_run(key, value, folder):
-    recorded = fuzzing.parameters()
-    recorded["identity"][key] = value
+    identity = fuzzing.parameters()["identity"] | {key: value}
     path = folder / READERS["parameters"].file
-    path.write_text(json.dumps(recorded))
+    path.write_text(fuzzing.signed_parameters(identity))
     with pytest.raises(DamagedFile, match="other parameters than those of a run"):
         open_run(folder, {"output_dir": folder / "train_data"}, 7)
 

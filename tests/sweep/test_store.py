@@ -10,7 +10,8 @@ from made_runs import made_network, made_run
 from small_runs import assert_one_line_error
 from sweep_places import PAPER, add_ranks, file_of, page_of, published_runs, sweep
 
-from nalsm.runs.folder import ACCURACY_NAMES, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.support.errors import DamagedFile, MachineError
 from nalsm.sweep.store import merged, read_store, record_of, write_store
 
@@ -40,7 +41,8 @@ def test_the_key_is_what_decides_the_accuracies(tmp_path):
     """Not the version, the number of the network or which readouts are kept; but knobs, seed, sizes and engine."""
     first = record(tmp_path / "a", 7)
     assert record(tmp_path / "b", 8, network_number=3, keep_weights_every=2).key == first.key
-    others = [{"knob_astrocyte_weight": 0.03}, {"seed": 6}, {"cycles": 7}, {"batch_size": 10}, {"engine": "tensorflow"},
+    others = [{"knobs": {"astrocyte_weight": 0.03}}, {"seed": 6}, {"cycles": 7}, {"batch_size": 10},
+              {"engine": "tensorflow"},
               {"dataset_sha256": "1" * 64}, {"init_samples": 51}]  # fmt: skip
     keys = {record(tmp_path / f"c{number}", 7, **other).key for number, other in enumerate(others)}
     assert len(keys) == len(others) and first.key not in keys

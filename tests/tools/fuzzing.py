@@ -26,6 +26,7 @@ from nalsm.runs.folder import RunFolder
 from nalsm.runs.listing import list_runs, table
 from nalsm.runs.record import open_run
 from nalsm.storage import files
+from nalsm.storage.checksum import content_checksum
 from nalsm.support.errors import NalsmError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,11 +108,19 @@ def parameters():
     identity = {
         "model": "NALSM", "dataset": "MNIST", "dataset_sha256": "0" * 64, "network_number": 1,
         "network_sha256": "1" * 64,
-        "seed": 5, "knob_astrocyte_weight": 0.015, "batch_size": 20, "train_samples": 40, "valid_samples": 20,
+        "seed": 5, "knobs": {"astrocyte_weight": 0.015}, "batch_size": 20, "train_samples": 40, "valid_samples": 20,
         "test_samples": 40, "init_samples": 50, "init_ms": 20, "sample_ms": 100, "cycles": 6, "keep_weights_every": 0,
         "engine": "event",
     }  # fmt: skip
-    return {"format": 1, "identity": identity, "version": 7, "threads": 2}
+    contents = {"format": 3, "identity": identity, "run_hash": "2" * 64, "version": 7, "sessions": [{"threads": 2}]}
+    return contents | {"sha256": content_checksum({}, contents)}
+
+
+def signed_parameters(identity):
+    """A parameter file with this identity and the right checksum."""
+    contents = {**parameters(), "identity": identity}
+    del contents["sha256"]
+    return json.dumps(contents | {"sha256": content_checksum({}, contents)})
 
 
 def _read_parameters(path):

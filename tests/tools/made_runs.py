@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 
+from nalsm.models import MODELS
 from nalsm.network import Network, network_path
-from nalsm.runs.folder import ACCURACY_NAMES, SPLITS, RunFolder
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES, SPLITS
+from nalsm.runs.parameters import identity_hash
+from nalsm.storage.checksum import content_checksum
 
 STAGES = ("started", "initialised", "counting", "training", "finished")
 SIZES = {"train": 40, "valid": 20, "test": 40}
@@ -29,29 +33,58 @@ def made_network(n_inputs=784, seed=1):
     return Network(pre, post, sign, 800, 200, n_inputs, random.permutation(grid).astype(np.int16), (10, 10, 10), seed)
 
 
-def made_run(place, version=7, stage="finished", network=None, details=None, **identity):
-    """Make the folder of a run in place/train_data, and its network in place/networks; return the RunFolder."""
+KNOBS = {
+    "NALSM": {"astrocyte_weight": 0.015},
+    "LSM+STDP": {},
+    "LSM": {"initial_weight": 1.1},
+    "LSM+AP-STDP": {"threshold_hz": 37.0, "range_hz": 23.0, "initial_weight": 1.0},
+}
+SESSION = {"started": "2026-01-01", "machine": "x, 2 cores", "threads": 2, "packages": {"nalsm": "0.1.0"}}
+
+
+def made_run(place, version=7, stage="finished", network=None, details=None, written_in=3, **identity):
+    """Make the folder of a run in place/train_data, and its network in place/networks; return the RunFolder.
+
+    written_in : format of the parameter file; those of older formats are written as they were then
+    """
     network = network or made_network()
     (place / "networks").mkdir(exist_ok=True)
     network.save(network_path(place / "networks", identity.get("network_number", 1)))
     folder = RunFolder(place / "train_data", version)
     folder.path.mkdir(parents=True)
+    model = identity.get("model", "NALSM")
+    initialised = not (model in MODELS and MODELS[model].initialisation is None)
     folder.identity = {
-        "model": "NALSM", "dataset": "MNIST", "dataset_sha256": "0" * 64, "network_number": 1,
-        "network_sha256": network.fingerprint, "seed": 5, "knob_astrocyte_weight": 0.015, "batch_size": BATCH,
-        **{f"{split}_samples": size for split, size in SIZES.items()}, "init_samples": 50, "init_ms": 20,
+        "model": model, "dataset": "MNIST", "dataset_sha256": "0" * 64, "network_number": 1,
+        "network_sha256": network.fingerprint, "seed": 5, "knobs": KNOBS.get(model, {}), "batch_size": BATCH,
+        **{f"{split}_samples": size for split, size in SIZES.items()},
+        **({"init_samples": 50, "init_ms": 20} if initialised else {}),
         "sample_ms": STEPS, "cycles": CYCLES, "keep_weights_every": 0, "engine": "event", **identity,
     }  # fmt: skip
-    parameters = {"format": 1, "identity": folder.identity, "version": version, "threads": 2, "machine": "x, 2 cores",
-                  "started": "2026-01-01", "packages": {"nalsm": "0.1.0"}, **(details or {})}  # fmt: skip
-    folder.parameters_json.write_text(json.dumps(parameters))
     (folder.path / ".lock").touch()
+    if written_in == 3:
+        session = {**SESSION, **(details or {})}
+        folder.start(folder.identity, {"version": version, "batches_per_block": 2}, session)
+    else:
+        _write_old_parameters(folder, written_in)
     for number, write in enumerate((_initialise, _count_some, _count_rest, _finish)):
         if number < STAGES.index(stage):
             write(folder, network)
     if stage == "training":
         folder.write(folder.readout_checkpoint, {**_accuracies(5), **_readout(network)})
     return folder
+
+
+def _write_old_parameters(folder, number):
+    """Write the parameters as programs wrote them in format 1 or 2; the run's files carry the hash of that identity."""
+    identity = {key: value for key, value in folder.identity.items() if key != "knobs"}
+    identity |= {f"knob_{name}": value for name, value in folder.identity["knobs"].items()}
+    identity = {"init_samples": 50, "init_ms": 20, **identity}  # of models without initialisation too
+    contents = {"format": number, "identity": identity, "version": folder.version, "batches_per_block": 2, **SESSION}
+    if number == 2:
+        contents["sha256"] = content_checksum({}, contents)
+    folder.parameters_json.write_text(json.dumps(contents, indent=1) + "\n")
+    folder.run_hash = identity_hash(identity)
 
 
 def _initialise(folder, network):

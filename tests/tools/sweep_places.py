@@ -8,7 +8,8 @@ from made_runs import made_network, made_run
 from small_runs import ROOT, environment, folder_contents
 
 from nalsm.evaluation import kernel_quality
-from nalsm.runs.folder import ACCURACY_NAMES, RunFolder, identity_hash
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.noise_folder import open_noise
 from nalsm.sweep.page import write_page
 from nalsm.sweep.plan import read_sweep
@@ -121,7 +122,7 @@ def add_ranks(place, version, draws=1000):
     folder = RunFolder(place / "train_data", version)
     folder.open()
     noisy = open_noise(folder)
-    noisy.start({"run": identity_hash(folder.identity), "batch_size": 10_000, "test_samples": 10_000}, {})
+    noisy.start({"run": folder.run_hash, "batch_size": 10_000, "test_samples": 10_000}, {})
     ranks = {name: np.full(draws, rank) for name, rank in zip(("SP", "AP"), RANKS[version], strict=True)}
     kernel_quality.write(folder, ranks, per_class=100, seed=0)
     return noisy
