@@ -19,7 +19,6 @@ from nalsm.network import network_path
 from nalsm.report import write_comparison, write_report
 from nalsm.report.run_data import RunData
 from nalsm.report.sections import confusion_matrix
-from nalsm.runs.folder import identity_hash
 from nalsm.runs.noise_folder import open_noise
 from nalsm.support.errors import DamagedFile
 
@@ -305,7 +304,7 @@ def test_report_is_no_result(quick, tmp_path):
 def test_comparison(tmp_path):
     made_run(tmp_path, 7)
     folder = made_run(tmp_path, 8, "training", model="LSM+AP-STDP")
-    open_noise(folder).start({"run": identity_hash(folder.identity), "batch_size": 20, "test_samples": 40}, {})
+    open_noise(folder).start({"run": folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
     kernel_quality.write(folder, {"SP": np.full(20, 990), "AP": np.full(20, 980)}, per_class=100, seed=0)
     made_run(tmp_path, 9, "started", model="LSM+STDP")
     path = tmp_path / "all.html"
