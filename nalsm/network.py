@@ -138,6 +138,24 @@ class Network:
             {"pre": self.pre, "post": self.post, "sign": self.sign}, [self.n_exc, self.n_inh, self.n_inputs]
         )
 
+    def watched(self, density: float, seed: int) -> np.ndarray | None:
+        """Return the neurons that an astrocyte of this density watches: bool [N], or None for all of them.
+
+        The astrocyte watches ceil(density * R) liquid neurons and ceil(density * I) inputs, drawn without
+        replacement. Raises ValueError for a density outside 0..1.
+
+        Source: Ivanov and Michmizos, NeurIPS 2021, Figure 4 (neuron-astrocyte density).
+        """
+        if not 0 <= density <= 1:
+            raise ValueError(f"the density must be a number from 0 to 1, not {density}")
+        if density == 1:
+            return None
+        random = stream(seed, "astrocyte")
+        chosen = np.zeros(self.n_neurons, bool)
+        for first, size in ((0, self.n_liquid), (self.n_liquid, self.n_inputs)):
+            chosen[first + random.choice(size, math.ceil(round(density * size, 9)), replace=False)] = True
+        return chosen
+
     @classmethod
     def generate(cls, dims: Sequence[int], n_inputs: int, seed: int) -> "Network":
         """Draw a network on a grid of `dims` = (a, b, c) points.

@@ -321,6 +321,23 @@ def test_numbers_that_fit_no_neuron_or_sign(change):
 # ---- the log --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("density", "liquid", "inputs"), [(0.1, 7, 79), (0.4, 26, 314), (0.999, 64, 784), (0.0, 0, 0)])
+def test_neurons_that_an_astrocyte_watches(density, liquid, inputs):
+    """ceil(p R) and ceil(p I), drawn by the seed alone."""
+    network = Network.generate((4, 4, 4), 784, seed=1)
+    watched = network.watched(density, seed=5)
+    assert (watched[:64].sum(), watched[64:].sum()) == (liquid, inputs)
+    np.testing.assert_array_equal(watched, network.watched(density, seed=5))
+    assert density in (0, 0.999) or np.any(watched != network.watched(density, seed=6))
+    assert network.watched(1, seed=5) is None
+
+
+@pytest.mark.parametrize("density", [-0.1, 1.1, float("nan")])
+def test_densities_that_make_no_sense(density):
+    with pytest.raises(ValueError, match="density"):
+        Network.generate((2, 2, 2), 3, seed=1).watched(density, seed=5)
+
+
 def test_describe():
     network = Network([1, 2, 0, 2, 4], [0, 0, 1, 1, 2], [1, -1, 1, -1, 1], 2, 1, 4, dims=(1, 1, 3), seed=77)
     text = network.describe()

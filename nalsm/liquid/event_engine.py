@@ -24,8 +24,8 @@ class EventDrivenLiquid(Liquid):
 
     engine = "event"
 
-    def __init__(self, network: Network, threads: int | None = None) -> None:
-        super().__init__(network)
+    def __init__(self, network: Network, threads: int | None = None, watched: np.ndarray | None = None) -> None:
+        super().__init__(network, watched)
         self.threads = threads or cores()
         # The kernels keep weights in the order of (pre, post): all of the liquid, then all of the inputs.
         self._order = np.lexsort((network.post, network.pre))
@@ -38,6 +38,7 @@ class EventDrivenLiquid(Liquid):
             _projection(pre, post, n_liquid, n_liquid),
             _projection(input_pre - n_liquid, input_post, network.n_inputs, n_liquid),
             network.n_exc,
+            *(np.empty(0, np.uint8),) * 2 if watched is None else np.split(self._watched.astype(np.uint8), [n_liquid]),
         )
 
     def initialise(

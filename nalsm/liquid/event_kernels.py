@@ -65,11 +65,16 @@ class Projection(NamedTuple):
 
 
 class Wiring(NamedTuple):
-    """The whole network: synapses among liquid neurons, synapses of the inputs."""
+    """The whole network: synapses among liquid neurons, synapses of the inputs, and what the astrocyte watches.
+
+    watched, watched_inputs : uint8 [R], [n_inputs], 1 for neurons that the astrocyte watches; both empty: all
+    """
 
     liquid: Projection
     inputs: Projection
     n_exc: int
+    watched: np.ndarray
+    watched_inputs: np.ndarray
 
 
 class Source(NamedTuple):
@@ -373,6 +378,17 @@ def _decay(values, factor):
 
 
 @njit
+def _n_watched(watched, spiking, n_spiking):
+    """Return how many of the spiking neurons the astrocyte watches; an empty `watched` means all."""
+    if len(watched) == 0:
+        return n_spiking
+    n = 0
+    for k in range(n_spiking):
+        n += watched[spiking[k]]
+    return n
+
+
+@njit
 def _advance_potentials(neurons):
     for i in range(len(neurons.potential)):
         v = neurons.potential[i]
@@ -486,7 +502,10 @@ def run_sample(
         _advance_potentials(neurons)
         _decay(liquid.kernel, SYNAPSE_DECAY)
         _decay(inputs.kernel, SYNAPSE_DECAY)
-        rates, depression = _next_rates(numbers, rates, f32(n_spiking), f32(len(arriving)))
+        rates, depression = _next_rates(
+            numbers, rates, f32(_n_watched(wiring.watched, spiking, n_spiking)),
+            f32(_n_watched(wiring.watched_inputs, arriving, len(arriving))),
+        )  # fmt: skip
         if len(recording.astrocyte):
             recording.astrocyte[t] = depression
 
@@ -524,7 +543,10 @@ def present_sample(
     Returns (liquid weights, weights of the active inputs' rows, active inputs).
     """
     spikes, active = number_active(schedule_input_spikes(raster), raster.shape[1])
-    own_wiring = Wiring(wiring.liquid, keep_active(wiring.inputs, active), wiring.n_exc)
+    watched_inputs = wiring.watched_inputs[active] if len(wiring.watched_inputs) else wiring.watched_inputs
+    own_wiring = Wiring(
+        wiring.liquid, keep_active(wiring.inputs, active), wiring.n_exc, wiring.watched, watched_inputs
+    )  # fmt: skip
     liquid = fresh_source(liquid_weights.copy(), counts.shape[0])
     inputs = fresh_source(gather_rows(wiring.inputs, active, input_weights), len(active))
     calcium = np.zeros(counts.shape[0], dtype=np.float32)

@@ -28,8 +28,8 @@ class TensorFlowLiquid(Liquid):
 
     engine = "tensorflow"
 
-    def __init__(self, network: Network, threads: int | None = None) -> None:
-        super().__init__(network)
+    def __init__(self, network: Network, threads: int | None = None, watched: np.ndarray | None = None) -> None:
+        super().__init__(network, watched)
         self.threads = threads or cores()
         self._whole_batches = gpu_is_visible() if TUNING.whole_batches is None else TUNING.whole_batches
         degree = np.bincount(network.post, minlength=network.n_liquid)
@@ -42,6 +42,7 @@ class TensorFlowLiquid(Liquid):
             self._as_rows(network.is_inhibitory, bool),
             self._as_rows(self._lowest, f32),
             self._as_rows(self._highest, f32),
+            None if watched is None else self._watched.astype(f32),
         )
 
     def initialise(

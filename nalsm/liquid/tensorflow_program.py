@@ -34,17 +34,19 @@ _REFRACTORY_MS = neuron.MIN_INTERVAL_MS - 1
 
 
 class Rows(NamedTuple):
-    """The network, [R, K] each; both bounds of the padding are 0, so its weights stay 0.
+    """The network; both bounds of the padding are 0, so its weights stay 0.
 
-    pre : int32, pre-synaptic neurons
-    inhibitory : bool, type of the pre-synaptic neuron
-    low, high : float32, bounds of the weight
+    pre : int32 [R, K], pre-synaptic neurons
+    inhibitory : bool [R, K], type of the pre-synaptic neuron
+    low, high : float32 [R, K], bounds of the weight
+    watched : float32 [N], 1 for neurons that the astrocyte watches; None: all
     """
 
     pre: Any
     inhibitory: Any
     low: Any
     high: Any
+    watched: Any = None
 
 
 class State(NamedTuple):
@@ -228,6 +230,8 @@ def _fire(rows, numbers, state, pulses):
 def _learn(rows, numbers, state):
     """Weights, traces and rates after the spikes of one ms: steps 7 to 9; return (State, A before its decay [B])."""
     n_fired, n_liquid = tf.cast(state.fired, tf.float32), rows.pre.shape[0]
+    if rows.watched is not None:
+        n_fired *= rows.watched[:, None]
     rates, depression = next_rates(
         numbers, state.rates, tf.reduce_sum(n_fired[:n_liquid], axis=0), tf.reduce_sum(n_fired[n_liquid:], axis=0)
     )

@@ -205,6 +205,32 @@ def assert_equals_plain_reference(engine, situation):
 
 
 @engines
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.45, 1.0])
+def test_an_astrocyte_that_watches_a_part(engine, density):
+    """Figure 4 of the paper: the astrocyte counts the spikes of the watched neurons only, in both phases."""
+    random = np.random.default_rng(6)
+    network = random_network(random, 15, 5, 20, 0.5)
+    weights, rule = random_weights(random, network), AstrocyteSTDP(learning_rate=0.4, astrocyte_weight=0.3, decay=0.98)
+    rasters = (random.random((3, 60, 20)) < 0.3).astype(np.uint8)
+    rasters[1, :, ::3] = 0  # inputs that are silent are left out of a sample's copy of the network
+    watched = network.watched(density, seed=3)
+    dense = DenseLiquid(network, watched)
+    liquid = open_liquid(network, engine, threads=1, watched=watched)
+    assert_same_run(liquid.present(rasters, weights, rule, record=True), dense.present(rasters, weights, rule), rule)
+    zeros = np.zeros(network.n_neurons, np.float32)
+    wanted = dense.initialise(rasters, weights, zeros, zeros[: network.n_liquid], rule)
+    assert_same_run(
+        liquid.initialise(rasters, liquid.initial_state(weights=weights), rule, record=True)[1], wanted, rule
+    )
+    assert dense.closest > 1e-4, "draw another network: this one stands on an edge"
+
+
+def test_watched_neurons_of_another_network():
+    with pytest.raises(ValueError, match="watched has the shape"):
+        open_liquid(Network([0], [1], [1], 2, 0, 0), "event", watched=np.ones(3, bool))
+
+
+@engines
 @rules
 def test_long_silence(engine, rule):
     """Kernels and traces run out of float32 in a silence of 1.5 s; afterwards all goes on as the model says."""

@@ -21,10 +21,11 @@ class DenseLiquid:
     summation may decide otherwise, and nothing can be concluded from a difference.
     """
 
-    def __init__(self, network):
+    def __init__(self, network, watched=None):
         self.network = network
         self.n_liquid, self.n_neurons = network.n_liquid, network.n_neurons
         number = np.arange(self.n_neurons)
+        self.watched = number >= 0 if watched is None else watched  # by the astrocyte
         self.inhibitory = (number >= network.n_exc) & (number < self.n_liquid)
         self.input = number >= self.n_liquid
         self.low = np.where(self.inhibitory | self.input, f32(-3), f32(0))  # bounds by pre-synaptic neuron
@@ -111,7 +112,8 @@ class DenseLiquid:
         state.trace = f32(0.9047744744744745) * (state.trace + f32(0.1) * spikes)
         # 9. Astrocyte, then the decays
         if isinstance(rule, AstrocyteSTDP):
-            difference = f32(np.count_nonzero(spikes[:r])) - f32(np.count_nonzero(spikes[r:]))
+            seen = spikes & self.watched
+            difference = f32(np.count_nonzero(seen[:r])) - f32(np.count_nonzero(seen[r:]))
             goal = state.astrocyte_weight * difference + state.bias
             state.depression = state.depression + (goal - state.depression) / f32(100)
         depression = state.depression
