@@ -35,7 +35,7 @@ def free_memory() -> int | None:
     if TUNING.free_memory_bytes is not None:
         return TUNING.free_memory_bytes
     if gpu_is_visible():
-        return _free_gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES", "0"))
+        return free_gpu_memory()
     try:
         with open("/proc/meminfo") as file:
             values = dict(line.split(":") for line in file)
@@ -44,8 +44,9 @@ def free_memory() -> int | None:
         return None
 
 
-def _free_gpu_memory(index: str) -> int | None:
-    program = shutil.which("nvidia-smi")
+def free_gpu_memory() -> int | None:
+    """Return the free memory in bytes of the GPU that `choose_device` chose; None if nvidia-smi does not say."""
+    program, index = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES", "0")
     if program is None:
         return None
     query = [program, "--query-gpu=memory.free", "--format=csv,noheader,nounits", f"--id={index}"]

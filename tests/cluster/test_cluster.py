@@ -48,12 +48,12 @@ from nalsm.support.tuning import TUNING
 SIZE = 5
 # Files that take their time, so that a program can be caught in the middle of counting.
 SLOW = """
-import time, nalsm.runs.folder
-write = nalsm.runs.folder.RunFolder.write
-def slowly(*arguments):
+import os, time
+replace = os.replace
+def slowly(*paths):
     time.sleep(0.2)
-    write(*arguments)
-nalsm.runs.folder.RunFolder.write = slowly
+    replace(*paths)
+os.replace = slowly
 """
 NOISE = "NALSM_RUN_MAIN_SIM_MNIST_NOISE.py"
 

@@ -410,7 +410,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(nmnist, "pack", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
     with pytest.raises(UserError, match=r"cannot be written.*--data-dir"):
         SMALL.load(folder)
 

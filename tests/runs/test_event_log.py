@@ -108,7 +108,7 @@ def test_nothing_to_log_leaves_nothing(tmp_path):
 
 
 def break_disk(log, monkeypatch):
-    monkeypatch.setattr(EventLog, "_new_path", lambda self: Path("/dev/full"))
+    log._path = Path("/dev/full")
 
 
 def break_folder(log, monkeypatch):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from nalsm.console.questions import Question
-from nalsm.datasets import Dataset
+from nalsm.datasets import DATA_SOURCES, Dataset
 from nalsm.datasets.images import ImageSplit
 from nalsm.encoding import image_scale, poisson_rasters, rates_from_images
 from nalsm.liquid import open_liquid
@@ -151,8 +152,8 @@ def _liquid():
 def run(place, monkeypatch, model, knobs, make=ordinary, **changes):
     """Make a run in this process; return (Result, all arrays of its files by file)."""
     data = dataset(make)
-    monkeypatch.setattr("nalsm.datasets.mnist.find", lambda folder: folder)
-    monkeypatch.setattr("nalsm.datasets.mnist.load", lambda path, _quiet=False: data)
+    made_up = replace(DATA_SOURCES["MNIST"], finder=lambda folder: folder, loader=lambda *_: data)
+    monkeypatch.setitem(DATA_SOURCES, "MNIST", made_up)
     (place / "networks").mkdir(exist_ok=True)
     _network().save(network_path(place / "networks", 1))
     values = {

@@ -22,7 +22,6 @@ from small_runs import (
 
 # The real program with checkpoints at every chance, and small chunks of initialisation.
 FREQUENT = """
-import nalsm.runs.readout_training, nalsm.runs.training
 from nalsm.support.tuning import TUNING
 TUNING.seconds_between_checkpoints = 0
 TUNING.snapshots_at_a_time = 4

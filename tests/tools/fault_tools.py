@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from file_operations import read_record
 from power_cuts import put
-from small_runs import RUNNERS, as_bytes, changed, environment, folder_contents, place_with_networks
+from small_runs import ROOT, RUNNERS, as_bytes, changed, environment, folder_contents, place_with_networks
 
 from nalsm.storage.files import read_arrays
 
@@ -177,7 +177,7 @@ def _warm(engine):
     import nalsm.runs.event_log
     import nalsm.runs.noisy_test_set
     import nalsm.runs.readout_training
-    from nalsm.datasets import DataSource
+    from nalsm.datasets import DATA_SOURCES
     from nalsm.liquid.tensorflow_setup import tensorflow
 
     assert all((filelock, h5py, tqdm, nalsm))
@@ -185,16 +185,16 @@ def _warm(engine):
         from tensorboard.summary.writer import record_writer
 
         assert record_writer
-    load, loaded = DataSource.load, {}
+    mnist, loaded = DATA_SOURCES["MNIST"], {}
 
-    def load_once(source, path, _quiet=True):
+    def load_once(path, *more):
         key = str(path), os.stat(path).st_mtime_ns
         if key not in loaded:
-            loaded[key] = load(source, path)
+            loaded[key] = mnist.loader(path, *more)
         return loaded[key]
 
-    load_once(nalsm.datasets.DATA_SOURCES["MNIST"], RUNNERS.parent / "datasets" / "mnist.npz")
-    DataSource.load = load_once
+    DATA_SOURCES["MNIST"] = replace(mnist, loader=load_once)
+    DATA_SOURCES["MNIST"].load(ROOT / "datasets" / "mnist.npz")
     _load_machine_code(MODELS if engine == "event" else MODELS[:1])
     if engine == "tensorflow":
         tensorflow()  # not started: its threads would not outlive the fork
