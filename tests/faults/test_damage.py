@@ -100,10 +100,11 @@ def test_every_length_of_a_result(finished_run):
 
 
 def test_parameters_of_the_first_format_are_read(finished_run):
-    """They had no checksum and flat knobs, and the result files neither format nor name."""
+    """They had no checksum, flat knobs and one session, and the result files neither format nor name."""
     folder = RunFolder(finished_run.output, 7)
     parameters = json.loads(folder.parameters_json.read_text())
-    del parameters["sha256"]
+    del parameters["sha256"], parameters["run_hash"]
+    parameters |= parameters.pop("sessions")[0]
     identity = parameters["identity"]
     identity |= {f"knob_{name}": value for name, value in identity.pop("knobs").items()}
     folder.parameters_json.write_text(json.dumps({**parameters, "format": 1}))

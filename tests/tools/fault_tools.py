@@ -402,9 +402,10 @@ def run_contents(folder):
     """All that a finished run left, but times: results, and the parameters without start time."""
     contents = folder_contents(folder)
     parameters = json.loads((folder / f"VER_{VERSION}_params.json").read_text())
-    contents["parameters"] = {k: v for k, v in parameters.items() if k not in ("started", "sha256")}
+    sessions = [{**session, "started": None} for session in parameters["sessions"]]
+    contents["parameters"] = {**parameters, "sessions": sessions, "sha256": None}
     text = (folder / f"VER_{VERSION}_params.txt").read_text()
-    contents["text"] = [line for line in text.splitlines() if not line.startswith("started ")]
+    contents["text"] = [line for line in text.splitlines() if ".started " not in line]
     return contents
 
 
