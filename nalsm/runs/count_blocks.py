@@ -53,10 +53,10 @@ class CountBlocks:
 
     def __iter__(self) -> Iterator[CountBlock]:
         if self._spill is None:
-            return iter(self._blocks)
+            return map(self._fetch, self._blocks)
         return (block for _, block in prefetch(self._fetch, self._blocks))
 
-    def _fetch(self, block):
+    def _fetch(self, block: CountBlock | _Spilled) -> CountBlock:
         return block.read(self._spill) if isinstance(block, _Spilled) else block
 
 

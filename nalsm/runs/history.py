@@ -121,7 +121,7 @@ class History:
 
     def readout_arrays(self) -> Arrays:
         """Return the best and the last readout with their cycles (from 1) as arrays by their names in files."""
-        return {**self._readouts, "cycle_best": np.int64(self._best + 1), "cycle_last": np.int64(self.done)}
+        return {**self._readouts, "cycle_best": np.array(self._best + 1), "cycle_last": np.array(self.done)}
 
     def restore(self, arrays: Arrays) -> None:
         """Continue from what `accuracy_arrays` and `readout_arrays` returned together."""
