@@ -38,8 +38,14 @@ class EventDrivenLiquid(Liquid):
             _projection(pre, post, n_liquid, n_liquid),
             _projection(input_pre - n_liquid, input_post, network.n_inputs, n_liquid),
             network.n_exc,
-            *(np.empty(0, np.uint8),) * 2 if watched is None else np.split(self._watched.astype(np.uint8), [n_liquid]),
+            *self._watched_groups(),
         )
+
+    def _watched_groups(self) -> list[np.ndarray]:
+        """Return which liquid neurons and which inputs the astrocyte watches; both empty if it watches all."""
+        if self._watched is None:
+            return [np.empty(0, np.uint8)] * 2
+        return np.split(self._watched.astype(np.uint8), [self.network.n_liquid])
 
     def initialise(
         self, rasters: np.ndarray, state: LiquidState, rule: Rule, record: Record = False
