@@ -342,6 +342,8 @@ def main(arguments=None):
         parser.error("export and run need a FILE, tensorflow takes none")
     if options.command == "run":
         cases, arrays = load(options.file)
+        sizes = {case.key: len(arrays[case.arguments[0]]) for case in cases}
+        cases = [case for case in cases if sizes[case.key] in options.neurons]
         chosen = [case for case in cases if not case.timed or case.batch in options.batches]
         return int(report(Jax(), chosen, arrays) > 0)
     sys.path.insert(0, str(ROOT))
