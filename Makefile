@@ -6,7 +6,7 @@
 # make install-locked  install into .venv exactly the packages that the published results were made with (Python 3.11,
 #                   Linux, x86-64)
 # make lock         write requirements/locked.txt from what .venv holds
-# make nmnist       download N-MNIST (1.2 GB) through tonic and pack it into one file
+# make nmnist       download N-MNIST (1.2 GB) through tonic and pack it for fast reading
 # make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and the N-MNIST cells if the data
 #                   set is there: runs, measures, docs/results.md (hours; stop and restart it as you like; NETWORKS=3
 #                   for three networks of each cell)

@@ -14,7 +14,7 @@ _DATA_DIR = _CHECKOUT / "datasets" if (_CHECKOUT / "pyproject.toml").is_file() e
 _data_dir = click.option(
     "--data-dir", type=PathType(), default=_DATA_DIR, show_default=True, help="Folder of the data sets."
 )
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace existing recordings.")
 _quiet = click.option("--quiet", is_flag=True, help="Print no progress.")
 
 
@@ -44,22 +44,22 @@ def download_nmnist(data_dir: Path, quiet: bool) -> None:
 @_overwrite
 @_quiet
 def pack_nmnist(data_dir: Path, overwrite: bool, quiet: bool) -> None:
-    """Pack the recordings of N-MNIST into one file; if that exists already, check it.
+    """Pack the recordings of N-MNIST into one folder; if that exists already, check it.
 
     Programs that need the recordings pack them themselves.
     """
     from nalsm.datasets import DATA_SOURCES, nmnist
-    from nalsm.datasets.packing import PackedRecordings
+    from nalsm.datasets.packing import PackedRecordings, is_packed
 
     path = nmnist.find_folder(data_dir) if overwrite else nmnist.find(data_dir)
-    is_packed = path.is_file()
-    if not is_packed:
+    exists = is_packed(path) and not overwrite
+    if not exists:
         TUNING.before_work()
         path = nmnist.pack_folder(path, DATA_SOURCES[nmnist.NAME].published_sizes, overwrite, quiet)
     packed = PackedRecordings(path)
     packed.verify()
     n_train, n_test = packed.n_train, len(packed) - packed.n_train
-    state = "exists already and is sound; replace it with --overwrite" if is_packed else "packed and checked"
+    state = "exists already and is sound; replace it with --overwrite" if exists else "packed and checked"
     click.echo(f"{packed.name}, {n_train} + {n_test} recordings, {packed.offsets[-1]} events: {path} ({state})")
 
 
@@ -71,7 +71,7 @@ def pack_nmnist(data_dir: Path, overwrite: bool, quiet: bool) -> None:
 @_overwrite
 @_quiet
 def simulate_nmnist(data_dir: Path, count: int, seed: int, overwrite: bool, quiet: bool) -> None:
-    """Simulate recordings like N-MNIST's from MNIST's images, into one packed file in the data folder.
+    """Simulate recordings like N-MNIST's from MNIST's images, into one packed folder in the data folder.
 
     They are no replacement for the real ones, and are named as simulated everywhere.
     """

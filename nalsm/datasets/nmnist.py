@@ -3,8 +3,8 @@
 Data: G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, Front. Neurosci. 9:437, 2015. Recording k of its training (test)
 set is image k of MNIST's. Splits are in this order, not in tonic's, which is by class.
 
-Recordings are packed into one file by the first run that uses them. Simulated recordings
-(`nalsm.datasets.simulated_nmnist`) exist only as a packed file, which carries their own name inside.
+Recordings are packed into one folder by the first run that uses them. Simulated recordings
+(`nalsm.datasets.simulated_nmnist`) exist only as a packed folder, which carries their own name inside.
 """
 
 import contextlib
@@ -14,30 +14,36 @@ from pathlib import Path
 
 import numpy as np
 
+from nalsm.console.progress import say
 from nalsm.datasets.dataset import SIMULATED, Dataset
 from nalsm.datasets.events import EventSplit
 from nalsm.datasets.nmnist_folder import NAME, folder_source, layout
-from nalsm.datasets.packing import PackedRecordings, pack
+from nalsm.datasets.packing import PackedRecordings, is_packed, pack
 from nalsm.encoding import N_EVENT_INPUTS
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 
 SIMULATED_NAME = SIMULATED + NAME
-PACKED, PACKED_SIMULATED = "nmnist.events.h5", "nmnist-simulated.events.h5"
+PACKED, PACKED_SIMULATED = "nmnist-packed", "nmnist-simulated"
+_OLD, _OLD_SIMULATED = "nmnist.events.h5", "nmnist-simulated.events.h5"  # packed by earlier versions
 
 
 # ---- finding and loading --------------------------------------------------------------------------
 
 
 def find(data_dir: Path) -> Path:
-    """Return the path of the recordings: a packed file or a folder of .bin files; simulated ones come last.
+    """Return the folder of the recordings, packed ones or .bin files; simulated ones come last.
 
-    Raises UserError if there are none.
+    Raises UserError if there are none, or only some that were packed by an earlier version.
     """
-    packed = [data_dir / PACKED, data_dir / "nmnist" / PACKED]
-    for path in (*packed, *_folders(data_dir), data_dir / PACKED_SIMULATED):
-        if path.exists():
-            return path
-    raise _nothing_in(data_dir)
+    places = [data_dir, data_dir / "nmnist"]
+    found = [place / PACKED for place in places if is_packed(place / PACKED)] + _folders(data_dir)
+    old = [place / _OLD for place in places if (place / _OLD).exists()]
+    if not found and not old:
+        found = [data_dir / PACKED_SIMULATED] if is_packed(data_dir / PACKED_SIMULATED) else []
+        old = [data_dir / _OLD_SIMULATED] if (data_dir / _OLD_SIMULATED).exists() else []
+    if found:
+        return found[0]
+    raise _only_old(old[0]) if old else _nothing_in(data_dir)
 
 
 def find_folder(data_dir: Path) -> Path:
@@ -49,6 +55,14 @@ def find_folder(data_dir: Path) -> Path:
 
 def _folders(data_dir: Path) -> list[Path]:
     return [data_dir / name for name in ("NMNIST", "nmnist", "nmnist/NMNIST") if layout(data_dir / name)]
+
+
+def _only_old(path: Path) -> UserError:
+    command = "simulate-nmnist" if path.name == _OLD_SIMULATED else "download-nmnist"
+    return UserError(
+        f"{NAME}: {path} was packed by an earlier version and is no longer read; delete it and make the recordings "
+        f"again: python -m nalsm.datasets {command} --data-dir {path.parent}"
+    )
 
 
 def _nothing_in(data_dir: Path) -> UserError:
@@ -67,12 +81,12 @@ def load(path: Path, sizes: tuple[int, int], quiet: bool = False) -> Dataset:
     sizes : training and test recordings of the complete set
     Raises UserError if the set is incomplete, DamagedFile if files are damaged.
     """
-    if path.is_dir():
+    if not is_packed(path):
         path = pack_folder(path, sizes, quiet=quiet)
     packed = PackedRecordings(path)
     n, n_train = len(packed), packed.n_train
     if packed.name != SIMULATED_NAME and (packed.name != NAME or (n_train, n - n_train) != sizes):
-        raise DamagedFile(f"{NAME}: {path} holds {packed.name}, {n_train} + {n - n_train}; pack the complete set again")
+        raise DamagedFile(f"{NAME}: {path} has {packed.name}, {n_train} + {n - n_train}; pack the complete set again")
     ids = np.concatenate([np.arange(n_train), sizes[0] + np.arange(n - n_train)])
     train, valid, test = (
         EventSplit(packed, places, packed.labels[places], ids[places])
@@ -87,13 +101,15 @@ def packed_path(folder: Path) -> Path:
 
 
 def pack_folder(folder: Path, sizes: tuple[int, int], overwrite: bool = False, quiet: bool = False) -> Path:
-    """Pack the recordings of a folder into one file beside it, and return its path.
+    """Pack the recordings of a folder into one folder beside it, and return its path.
 
-    An existing file is kept unless `overwrite` is set. `quiet`: no progress is printed. Raises as `load` does.
+    Packed recordings are kept unless `overwrite` is set. `quiet`: no progress is printed. Raises as `load` does.
     """
     path = packed_path(folder)
-    if overwrite or not path.exists():
+    if overwrite or not is_packed(path):
         recordings = folder_source(folder, sizes)
+        if (old := folder.parent / _OLD).exists():
+            say(f"{NAME}: {old} was packed by an earlier version and is no longer read; you can delete it", quiet)
         try:
             pack(recordings, path, overwrite, quiet)
         except PermissionError as error:

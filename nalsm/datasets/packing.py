@@ -1,25 +1,26 @@
-"""Many small recordings of an event camera in one file that is quick to read in any order.
+"""Many small recordings of an event camera in one folder that is quick to read in any order.
 
 An event is one number: its time in microseconds, shifted left by 12 bits, plus the input it drives (polarity * 1156 +
-y * 34 + x, below 2**12). The file is HDF5. It contains the events of all recordings, one after another and uncompressed
-(compression would save a fifth and take three times as long), and for each recording its first event, CRC-32 and label.
+y * 34 + x, below 2**12). The folder contains two files:
 
-Only plain reads and writes touch the disk, because HDF5's library crashes on a full disk and may hang on a damaged
-file. The library therefore writes into memory. It reads a file only after everything that it interprets has been
-compared with a checksum, which is in the file's user block.
+    events.uint32   the events of all recordings, one after another and uncompressed (compression would save a fifth and
+                    take three times as long), as numpy.memmap reads them
+    index.h5        labels, the first event and the CRC-32 of each recording, and what the recordings are. It has a
+                    checksum and is written last: a folder without it is not complete
 
-Packing works in parts of 1,000 recordings, which stay in a hidden folder beside the file until they are joined. An
-interrupted program therefore resumes at the first part that is missing.
+While recordings are packed, events are appended to a file of another name. After every 1,000 recordings, lengths and
+CRC-32 are saved. An interrupted program therefore resumes after the last of them.
+
+Events are read with plain reads, which are as fast as a memory map: a program that maps a file ends without a message
+when the disk fails or the file is cut.
 """
 
 import hashlib
-import io
 import json
 import os
-import re
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,17 +31,17 @@ import numpy as np
 from nalsm.datasets.dataset import N_CLASSES
 from nalsm.encoding import N_EVENT_INPUTS, SENSOR_SIZE
 from nalsm.storage.checksum import content_checksum
-from nalsm.storage.files import read_arrays, replacing, write_arrays
-from nalsm.storage.plain_hdf5 import plain_datasets, read_attributes, unreadable
+from nalsm.storage.files import TEMPORARY_SUFFIX, read_arrays, sync, write_arrays
 from nalsm.support.errors import DamagedFile, MachineError
 from nalsm.support.resources import cores
 from nalsm.support.tuning import TUNING
 
-_USER_BLOCK = 512  # bytes
-_MOST_HEADER = 2**26  # bytes of everything but the events
+EVENTS, INDEX = "events.uint32", "index.h5"
+_UNFINISHED = "unfinished-"
+_AGAIN = "make it again: python -m nalsm.datasets pack-nmnist --overwrite, or simulate-nmnist --overwrite"
 _INPUT_BITS = 12
 _LATEST_US = 2**20 - 1  # recordings last 0.3 s
-_VERSION = 1
+_VERSION = 2
 
 
 def encode_events(x: np.ndarray, y: np.ndarray, p: np.ndarray, t_us: np.ndarray) -> np.ndarray:
@@ -98,45 +99,40 @@ class Source:
 
 
 class PackedRecordings:
-    """A file made by `pack`, open for reading.
+    """A folder made by `pack`, open for reading.
 
     name, labels, n_train, origin : see `Source`
     offsets : int64 [n + 1], the first event of each recording, then the number of all events
     fingerprint : SHA-256 of name, labels and events, which does not depend on the origin
-    Raises FileNotFoundError, and DamagedFile if the contents do not match the checksum.
+    Raises FileNotFoundError, and DamagedFile if the index does not match its checksum or the events' size.
     """
 
     def __init__(self, path: Path) -> None:
-        import h5py
-
         self.path = Path(path)
-        with open(self.path, "rb") as file:
-            if not _is_sound(file):
-                raise self._damaged("cut, or changed")
         try:
-            self._file = h5py.File(self.path, "r")
-            datasets = plain_datasets(self._file, self.path.stat().st_size)
-            self._events = datasets["events"]
-            self.labels, self.offsets, self._crc32 = (datasets[name][()] for name in ("labels", "offsets", "crc32"))
-            attributes = read_attributes(self._file)
-            self.name, self.n_train, self.origin = (attributes[key] for key in ("name", "n_train", "origin"))
-            self._events_sha256 = attributes["events_sha256"]
+            arrays, attributes = read_arrays(self.path / INDEX)
+            self.labels, self.offsets, self._crc32 = (arrays[name] for name in ("labels", "offsets", "crc32"))
+            contents = {key: attributes[key] for key in ("name", "n_train", "events_sha256")}
+            self.name, self.n_train, self._events_sha256 = contents.values()
+            self.origin = attributes["origin"]
             self._check()
-        except Exception as error:  # h5py raises many types for a file that makes no sense
-            raise unreadable(self.path, error) from None
-        contents = {key: attributes[key] for key in ("name", "n_train", "events_sha256")}
+        except DamagedFile as error:
+            raise DamagedFile(f"{error}; {_AGAIN}") from None
+        except (KeyError, ValueError) as error:
+            raise self._damaged(INDEX, error) from None
         self.fingerprint = content_checksum({"labels": self.labels, "offsets": self.offsets}, contents)
+        self._events = open(self.path / EVENTS, "rb")  # noqa: SIM115 -- closed with this object
+        if os.fstat(self._events.fileno()).st_size != 4 * int(self.offsets[-1]):
+            raise self._damaged(EVENTS, f"its size does not match the {self.offsets[-1]} events of {INDEX}")
 
     def _check(self) -> None:
-        """Raise ValueError if the contents are inconsistent, as those of a forged file may be."""
+        """Raise ValueError if the index is inconsistent, as that of a forged file may be."""
         n = self.labels.size
-        for array, kind, size in (
-            (self.labels, np.uint8, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n),
-            (self._events, np.uint32, self._events.size),
-        ):  # fmt: skip
+        sizes = (self.labels, np.uint8, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n)
+        for array, kind, size in sizes:
             if array.dtype != kind or array.shape != (size,):
                 raise ValueError(f"an array in it is {array.dtype} {array.shape}, expected {np.dtype(kind)} {(size,)}")
-        if self.offsets[0] or self.offsets[-1] != len(self._events) or (np.diff(self.offsets) < 0).any():
+        if self.offsets[0] or (self.offsets[1:] < self.offsets[:-1]).any():
             raise ValueError("its recordings do not follow one another")
         if self.labels.max(initial=0) >= N_CLASSES:
             raise ValueError(f"it has labels up to {self.labels.max()}")
@@ -149,41 +145,38 @@ class PackedRecordings:
     def read(self, places: np.ndarray) -> list[np.ndarray]:
         """Return the packed events of these recordings (int [k], 0..n-1): a list of k arrays uint32 [events].
 
-        Adjacent recordings are read together. Raises DamagedFile if a recording does not match its checksum.
+        Raises DamagedFile if a recording does not match its checksum.
         """
-        places = np.asarray(places)
-        begins, ends = self.offsets[places], self.offsets[places + 1]
         recordings = []
-        for run in np.split(np.arange(len(places)), np.flatnonzero(begins[1:] != ends[:-1]) + 1):
-            if len(run):
-                block = self._read(begins[run[0]], ends[run[-1]])
-                recordings += np.split(block, ends[run[:-1]] - begins[run[0]])
-        for place, events in zip(places, recordings, strict=True):
+        for place in np.asarray(places):
+            events = self._read(self.offsets[place], self.offsets[place + 1])
             if zlib.crc32(events) != self._crc32[place]:
-                raise self._damaged(f"recording {place} of it has changed")
+                raise self._damaged(EVENTS, f"recording {place} of it does not match {INDEX}")
             if event_inputs(events).max(initial=0) >= N_EVENT_INPUTS:
-                raise self._damaged(f"recording {place} of it has events of no pixel")
+                raise self._damaged(EVENTS, f"recording {place} of it has events of no pixel")
+            recordings.append(events)
         return recordings
 
     def verify(self) -> None:
         """Read all events and compare them with their checksum; raises DamagedFile."""
         digest, step = hashlib.sha256(), 2**22
-        for begin in range(0, len(self._events), step):
-            digest.update(self._read(begin, begin + step))
+        for begin in range(0, self.offsets[-1], step):
+            digest.update(self._read(begin, min(begin + step, self.offsets[-1])))
         if digest.hexdigest() != self._events_sha256:
-            raise self._damaged("its events have changed")
+            raise self._damaged(EVENTS, f"its events do not match {INDEX}")
 
     def _read(self, begin: int, end: int) -> np.ndarray:
+        size = 4 * int(end - begin)
         try:
-            return self._events[begin:end]
+            block = os.pread(self._events.fileno(), size, 4 * int(begin))  # safe in threads
         except OSError as error:
-            raise self._damaged(str(error).splitlines()[0]) from None
+            raise self._damaged(EVENTS, error) from None
+        if len(block) != size:
+            raise self._damaged(EVENTS, "it was cut while it was open")
+        return np.frombuffer(block, np.uint32)
 
-    def _damaged(self, reason: str) -> DamagedFile:
-        return DamagedFile(
-            f"{self.path} is damaged ({reason}); make it again: python -m nalsm.datasets pack-nmnist --overwrite, "
-            "or simulate-nmnist --overwrite"
-        )
+    def _damaged(self, file: str, reason: object) -> DamagedFile:
+        return DamagedFile(f"{self.path / file} is damaged ({reason}); {_AGAIN}")
 
 
 class HeldRecordings:
@@ -202,139 +195,105 @@ class HeldRecordings:
         return [recordings[place] for place in places]
 
 
-# The user block is one line: where the events begin and end, the size of the file, and the SHA-256 of these numbers and
-# of everything in the file but the events.
-
-
-def _user_block(numbers: tuple[int, int, int], rest: bytes) -> bytes:
-    line = " ".join(map(str, numbers))
-    digest = hashlib.sha256(line.encode() + rest).hexdigest()
-    return f"nalsm packed recordings {line} {digest}\n".encode().ljust(_USER_BLOCK, b"\0")
-
-
-def _is_sound(file: IO[bytes]) -> bool:
-    """Tell whether an open file has the recorded size, and everything but its events matches the checksum."""
-    block = file.read(_USER_BLOCK)
-    numbers = re.match(rb"nalsm packed recordings (\d{1,15}) (\d{1,15}) (\d{1,15}) ", block)
-    if not numbers:
-        return False
-    begin, end, size = (int(number) for number in numbers.groups())
-    if size != os.fstat(file.fileno()).st_size or not begin <= end <= size or size - (end - begin) > _MOST_HEADER:
-        return False
-    rest = file.read(begin - _USER_BLOCK)
-    file.seek(end)
-    return block == _user_block((begin, end, size), rest + file.read())
-
-
 # ---- packing --------------------------------------------------------------------------------------
 
 
-def pack(source: Source, path: Path, overwrite: bool = False, quiet: bool = False) -> None:
-    """Pack all recordings of a Source into the file `path`, which is complete or absent; resume an interrupted call.
+def is_packed(path: Path) -> bool:
+    """Tell whether a folder contains packed recordings, all of them."""
+    return (path / INDEX).is_file()
 
-    An existing file is kept unless `overwrite` is set. A second program that packs into the same file waits for the
-    first. `quiet`: no progress is printed. Raises MachineError if the disk has too little space.
+
+def pack(source: Source, path: Path, overwrite: bool = False, quiet: bool = False) -> None:
+    """Pack all recordings of a Source into the folder `path`; resume an interrupted call.
+
+    Packed recordings are kept unless `overwrite` is set, and then until the new ones are complete. A second program
+    that packs into the same folder waits for the first. `quiet`: no progress is printed. Raises MachineError if the
+    disk has too little space.
     """
     from filelock import FileLock
 
     path = Path(path)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        if path.exists() and not overwrite:
+    path.mkdir(exist_ok=True)
+    with FileLock(path / ".lock"):
+        if is_packed(path) and not overwrite:
             return
-        for remains in path.parent.glob(f".{path.name}.*.part"):  # left by a program that was killed while joining
+        for remains in path.glob(f".*{TEMPORARY_SUFFIX}"):  # of a program that was killed while it wrote
             remains.unlink()
-        folder = path.with_name(f".{path.name}.parts")
-        folder.mkdir(exist_ok=True)
-        _require_space(source, folder)
-        _join(*_make_parts(source, folder, quiet), path, quiet)
-        shutil.rmtree(folder)
+        events, index = path / f"{_UNFINISHED}{EVENTS}", path / f"{_UNFINISHED}{INDEX}"
+        events.touch()
+        _require_space(source, events)
+        arrays, attributes = _pack_events(source, events, index, quiet)
+        (path / INDEX).unlink(missing_ok=True)
+        sync(path)
+        os.replace(events, path / EVENTS)
+        sync(path)
+        write_arrays(path / INDEX, arrays, attributes)
+        sync(path.parent)
+        index.unlink()
 
 
-def _require_space(source: Source, folder: Path) -> None:
-    there = sum(file.stat().st_size for file in folder.iterdir())
-    needed = int(source.n_events * 4 * 2) - there  # for the parts and the file
-    free = shutil.disk_usage(folder).free
+def _require_space(source: Source, events: Path) -> None:
+    needed, free = 4 * source.n_events - events.stat().st_size, shutil.disk_usage(events.parent).free
     if free < needed:
         raise MachineError(
-            f"{source.name}: packing needs {needed / 1e9:.1f} GB in {folder.parent}, {free / 1e9:.1f} GB are free"
+            f"{source.name}: packing needs {needed / 1e9:.1f} GB in {events.parent}, {free / 1e9:.1f} GB are free"
         )
 
 
-def _make_parts(source: Source, folder: Path, quiet: bool) -> tuple[list[Path], dict[str, np.ndarray], dict[str, Any]]:
-    """Make the missing parts; return (paths of all parts, header arrays, attributes of the file)."""
+def _pack_events(
+    source: Source, events: Path, index: Path, quiet: bool
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Write the events' file, from where an interrupted call stopped; return arrays and attributes of the index."""
     from nalsm.console.progress import progress
 
     total, step = len(source.labels), TUNING.recordings_in_a_part
-    parts, lengths, checksums, digest = [], [], [], hashlib.sha256()
+    identity = json.loads(json.dumps({"origin": source.origin, "version": _VERSION}))
+    lengths, crc32, digest = [], [], hashlib.sha256()
     meter = progress(total, f"packing {source.name}", "recordings", quiet=quiet)
     with meter as bar, ThreadPoolExecutor(cores()) as pool:
-        for begin in range(0, total, step):
-            places = range(begin, min(begin + step, total))
-            identity = {"origin": source.origin, "first": begin, "count": len(places), "version": _VERSION}
-            parts.append(folder / f"{begin:06d}.h5")
-            arrays = _read_part(parts[-1], identity)
-            if arrays is None:
-                recordings = list(pool.map(lambda place: encode_events(*source.events(place)), places))
-                arrays = {
-                    "events": np.concatenate(recordings),
-                    "lengths": np.array([len(events) for events in recordings], np.int64),
-                    "crc32": np.array([zlib.crc32(events) for events in recordings], np.uint32),
-                }
-                write_arrays(parts[-1], arrays, identity)
-            lengths.append(arrays["lengths"])
-            checksums.append(arrays["crc32"])
-            digest.update(arrays["events"])
-            bar.update(len(places))
-    offsets = np.concatenate([[0], *lengths]).cumsum()
-    header = {"labels": source.labels, "offsets": offsets, "crc32": np.concatenate(checksums)}
+
+        def note(recordings: Iterable[np.ndarray | bytes]) -> None:
+            for recording in recordings:
+                lengths.append(memoryview(recording).nbytes // 4)
+                crc32.append(zlib.crc32(recording))
+                digest.update(recording)
+                bar.update(1)
+
+        with open(events, "r+b") as file:
+            note(_packed_before(file, index, identity))
+            file.truncate(4 * sum(lengths))
+        while len(lengths) < total:
+            places = range(len(lengths), min(len(lengths) + step, total))
+            recordings = list(pool.map(lambda place: encode_events(*source.events(place)), places))
+            _append(events, b"".join(recordings))
+            note(recordings)
+            write_arrays(index, {"lengths": np.array(lengths), "crc32": np.array(crc32, np.uint32)}, identity)
+    sync(events)
+    offsets = np.cumsum([0, *lengths], dtype=np.int64)
+    arrays = {"labels": source.labels, "offsets": offsets, "crc32": np.array(crc32, np.uint32)}
     attributes = {"name": source.name, "n_train": source.n_train, "origin": source.origin}
-    return parts, header, {**attributes, "events_sha256": digest.hexdigest()}
+    return arrays, {**attributes, "events_sha256": digest.hexdigest()}
 
 
-def _read_part(part: Path, identity: dict[str, Any]) -> dict[str, np.ndarray] | None:
+def _packed_before(file: IO[bytes], index: Path, identity: dict[str, Any]) -> Iterable[bytes]:
+    """Yield the recordings that an interrupted call has written to an open file, up to the first that has changed."""
     try:
-        arrays, found = read_arrays(part)
+        arrays, found = read_arrays(index)
     except (FileNotFoundError, DamagedFile):
-        return None
-    return arrays if found == json.loads(json.dumps(identity)) else None
+        return
+    if found != identity:
+        return
+    for length, crc32 in zip(arrays["lengths"].tolist(), arrays["crc32"].tolist(), strict=True):
+        recording = file.read(4 * length)
+        if len(recording) != 4 * length or zlib.crc32(recording) != crc32:
+            return
+        yield recording
 
 
-def _join(
-    parts: list[Path], header: dict[str, np.ndarray], attributes: dict[str, Any], path: Path, quiet: bool
-) -> None:
-    from nalsm.console.progress import progress
-
-    before, after = _hdf5_around_events(header, attributes)
-    meter = progress(len(header["labels"]), f"joining {attributes['name']}", "recordings", quiet=quiet)
-    with replacing(path) as temporary, open(temporary, "wb") as file, meter as bar:
-        file.write(before)
-        for part in parts:
-            arrays, _ = read_arrays(part)
-            file.write(arrays["events"])
-            bar.update(len(arrays["lengths"]))
-        file.write(after)
-
-
-def _hdf5_around_events(header: dict[str, np.ndarray], attributes: dict[str, Any]) -> tuple[bytes, bytes]:
-    """Return the bytes of the HDF5 file before the events, and those after them (usually none).
-
-    The library lays out the file and reserves space for the events without writing any.
-    """
-    import h5py
-
-    image = io.BytesIO()
-    with h5py.File(image, "w", userblock_size=_USER_BLOCK) as file:
-        for name, array in header.items():
-            file.create_dataset(name, data=array)
-        file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
-        n_events = int(header["offsets"][-1])
-        if not n_events:
-            raise ValueError("there are no events to pack")
-        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        kind, space = h5py.h5t.STD_U32LE, h5py.h5s.create_simple((n_events,))
-        begin = h5py.h5d.create(file.id, b"events", kind, space, layout).get_offset()
-    end = begin + 4 * n_events
-    before, after = image.getvalue()[_USER_BLOCK:begin].ljust(begin - _USER_BLOCK, b"\0"), image.getvalue()[end:]
-    return _user_block((begin, end, end + len(after)), before + after) + before, after
+def _append(path: Path, content: bytes) -> None:
+    try:
+        with open(path, "ab") as file:
+            file.write(content)
+    except OSError as error:
+        error.filename = str(path)  # a failing write does not name its file
+        raise

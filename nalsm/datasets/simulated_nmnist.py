@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nalsm.datasets import mnist, nmnist
-from nalsm.datasets.packing import Source, decode_events, encode_events, pack
+from nalsm.datasets.packing import Source, decode_events, encode_events, is_packed, pack
 from nalsm.encoding import SENSOR_SIZE
 from nalsm.support.compiling import compiled
 from nalsm.support.errors import DamagedFile, UserError
@@ -173,11 +173,12 @@ def simulated_source(data_dir: Path, count: int, seed: int, camera: Camera | Non
 
 
 def simulate(source: Source, path: Path, overwrite: bool = False, quiet: bool = False) -> None:
-    """Simulate the recordings of a Source into a packed file.
+    """Simulate the recordings of a Source into a packed folder.
 
-    The same call resumes an interrupted simulation. Raises UserError if the file exists and `overwrite` is not set.
+    The same call resumes an interrupted simulation. Raises UserError if the folder is complete, unless `overwrite` is
+    set.
     """
-    if path.exists() and not overwrite:
+    if is_packed(path) and not overwrite:
         raise UserError(f"{source.name}: {path} exists already; replace it with --overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
     pack(source, path, overwrite, quiet)

@@ -19,7 +19,7 @@ class Tuning:
     seconds_to_answer : for the scheduler of a cluster
     seconds_to_take : a result from its worker, before looking whether a worker is left
     snapshots_at_a_time : snapshots of initialisation whose rasters are drawn and run in one call
-    recordings_in_a_part : recordings of a packed part; packing is resumed at the first part that is missing
+    recordings_in_a_part : recordings that are packed between two notes of how far packing is
     recorded_samples : (batch number, batch size) -> the samples of that batch whose spikes are kept, in place of
         `nalsm.runs`' own choice
     before_work : called when all answers of a program are good and its work begins

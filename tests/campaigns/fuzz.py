@@ -13,7 +13,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tools"), str(Path(__file__).resolve().parents[2])]
 
-TARGETS = ("network_files", "count_files", "parameters", "recordings", "packed_recordings", "idx", "npz")
+TARGETS = (
+    "network_files", "count_files", "parameters", "recordings", "packed_recordings", "packed_events", "idx", "npz",
+)  # fmt: skip
 FORGED = ("network_files", "count_files", "packed_recordings")
 
 

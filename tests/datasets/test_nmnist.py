@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +15,26 @@ import numpy as np
 import pytest
 from recordings import recording_bytes
 
-from nalsm.datasets import DATA_SOURCES, nmnist
+from nalsm.datasets import DATA_SOURCES, nmnist, packing
 from nalsm.datasets.events import EventSplit, fill_raster
 from nalsm.datasets.nmnist_folder import folder_source, read_recording
-from nalsm.datasets.packing import PackedRecordings, Source, decode_events, encode_events, pack
+from nalsm.datasets.packing import (
+    EVENTS,
+    INDEX,
+    PackedRecordings,
+    Source,
+    decode_events,
+    encode_events,
+    is_packed,
+    pack,
+)
 from nalsm.encoding import raster_from_events
+from nalsm.storage.files import write_arrays
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.support.tuning import TUNING
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "readout_and_analysis.npz")
+FINGERPRINT = "a51f9631d2574dab7e1914bc2fcb798f94eb0f156d259f36045919fbfdacb923"
 TRAIN, TEST = 60, 10  # in the place of 60,000 and 10,000
 LABELS = np.array([5, 0, 4, 1, 9, 2, 1, 3, 1, 4, *np.random.default_rng(2).integers(0, 10, 60)], np.uint8)
 
@@ -174,9 +187,9 @@ def test_snapshots_are_windows_of_the_recording(data):
 def test_snapshots_start_at_1_to_278(tmp_path):
     clock = np.arange(300)  # one event in each ms, that drives the input of this number
     events = clock % 34, clock // 34, clock * 0, clock * 1000
-    pack(Source("N-MNIST", LABELS[:1], 1, lambda place: events, {}, 300), tmp_path / "clock.h5")
+    pack(Source("N-MNIST", LABELS[:1], 1, lambda place: events, {}, 300), tmp_path / "clock")
     one = np.zeros(1, np.int64)
-    split = EventSplit(PackedRecordings(tmp_path / "clock.h5"), one, LABELS[:1], one)
+    split = EventSplit(PackedRecordings(tmp_path / "clock"), one, LABELS[:1], one)
     starts = []
     for block in np.arange(3000).reshape(10, -1):
         rasters = split.snapshots(block * 0, block, 20, seed=3)
@@ -207,8 +220,11 @@ def test_the_layout_is_found_under_each_name(tmp_path):
         root = tmp_path / name.replace("/", "-")
         (root / name / "Train").mkdir(parents=True)
         assert REAL.find(root) == root / name
-        (root / name).parent.joinpath(nmnist.PACKED).touch()
-        assert nmnist.find(root).name == nmnist.PACKED
+        packed = (root / name).parent / nmnist.PACKED
+        packed.mkdir()
+        assert REAL.find(root) == root / name  # packing was interrupted
+        (packed / INDEX).touch()
+        assert REAL.find(root) == packed
 
 
 # ---- incomplete sets ------------------------------------------------------------------------------
@@ -299,108 +315,194 @@ class Counting:
 
 
 def test_packing_goes_on_where_it_stopped(monkeypatch, tmp_path):
-    path, again = tmp_path / "a.h5", tmp_path / "b.h5"
+    path, again = tmp_path / "a", tmp_path / "b"
     first, second, third = Counting(monkeypatch, stop_at=45), Counting(monkeypatch), Counting(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         pack(first.source, path)
-    assert not path.exists()
-    (tmp_path / ".a.h5.xyz.part").write_bytes(b"left by a killed program")
+    assert not is_packed(path)
+    (path / f".{INDEX}.xyz.part").write_bytes(b"left by a killed program")
     pack(second.source, path)
     assert sorted(second.asked) == list(range(40, 70))
     pack(third.source, again)
     assert len(third.asked) == 70
     assert PackedRecordings(path).fingerprint == PackedRecordings(again).fingerprint
-    assert {file.name for file in tmp_path.iterdir()} == {"a.h5", "b.h5", ".a.h5.lock", ".b.h5.lock"}
+    assert {file.name for file in path.iterdir()} == {EVENTS, INDEX, ".lock"}
+    for name in (EVENTS, INDEX):
+        assert (path / name).read_bytes() == (again / name).read_bytes()
 
 
-def test_parts_that_are_damaged_or_of_others_are_made_again(monkeypatch, tmp_path):
-    path = tmp_path / "a.h5"
+def test_recordings_that_changed_or_are_of_others_are_packed_again(monkeypatch, tmp_path):
+    path = tmp_path / "a"
     with pytest.raises(KeyboardInterrupt):
         pack(Counting(monkeypatch, stop_at=45).source, path)
-    part = sorted((tmp_path / ".a.h5.parts").iterdir())[0]
-    content = bytearray(part.read_bytes())
-    content[len(content) // 2] ^= 255
-    part.write_bytes(content)
+    flip(path / f"unfinished-{EVENTS}", 4 * sum(len(encode_events(*made_up_events(k))) for k in range(25)))
     mended = Counting(monkeypatch)
     pack(mended.source, path)
-    assert sorted(mended.asked) == [*range(20), *range(40, 70)]
+    assert sorted(mended.asked) == list(range(25, 70))
+    PackedRecordings(path).verify()
 
-    path.unlink()
-    with pytest.raises(KeyboardInterrupt):
-        pack(Counting(monkeypatch, stop_at=45).source, path)
-    other = Counting(monkeypatch, seed=1)
-    pack(other.source, path)
-    assert len(other.asked) == 70
+    for seed in (0, 1):  # of the same recordings, but the record of them has changed; of others
+        with pytest.raises(KeyboardInterrupt):
+            pack(Counting(monkeypatch, stop_at=45).source, path, overwrite=True)
+        if not seed:
+            flip(path / f"unfinished-{INDEX}", 1000)
+        other = Counting(monkeypatch, seed=seed)
+        pack(other.source, path, overwrite=True)
+        assert len(other.asked) == 70
+        PackedRecordings(path).verify()
 
 
-def test_a_packed_file_stays(monkeypatch, tmp_path):
-    path = tmp_path / "a.h5"
+def test_packed_recordings_stay_until_others_are_complete(monkeypatch, tmp_path):
+    path = tmp_path / "a"
     pack(Counting(monkeypatch).source, path)
-    before = path.stat().st_mtime_ns
+    before = (path / INDEX).read_bytes()
     again = Counting(monkeypatch)
     pack(again.source, path)
-    assert path.stat().st_mtime_ns == before
     assert not again.asked
-    pack(again.source, path, overwrite=True)
-    assert path.stat().st_mtime_ns > before
+    opened = PackedRecordings(path)
+    with pytest.raises(KeyboardInterrupt):
+        pack(Counting(monkeypatch, stop_at=45, seed=1).source, path, overwrite=True)
+    assert (path / INDEX).read_bytes() == before
+    PackedRecordings(path).verify()
+    pack(Counting(monkeypatch, seed=1).source, path, overwrite=True)
+    assert PackedRecordings(path).origin == {"seed": 1}
+    opened.verify()  # a program that reads the former ones reads on
+
+
+def test_the_index_comes_last(monkeypatch, tmp_path):
+    """A program that ends between the two leaves nothing that could be taken for complete."""
+    path = tmp_path / "a"
+    pack(Counting(monkeypatch).source, path)
+
+    def stop(target, *_):
+        if target.name == INDEX:
+            raise KeyboardInterrupt
+        return write_arrays(target, *_)
+
+    monkeypatch.setattr(packing, "write_arrays", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pack(Counting(monkeypatch, seed=1).source, path, overwrite=True)
+    assert not is_packed(path)
+
+
+def test_a_second_program_waits_for_the_first(monkeypatch, tmp_path):
+    path, first, second = tmp_path / "a", Counting(monkeypatch), Counting(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(pack, counting.source, path) for counting in (first, second)]:
+            done.result()
+    assert sorted([len(first.asked), len(second.asked)]) == [0, 70]
 
 
 def test_no_room(monkeypatch, tmp_path):
     source = Source("N-MNIST", LABELS, TRAIN, made_up_events, {}, n_events=10**15)
-    with pytest.raises(MachineError, match=r"packing needs 8000000.0 GB in"):
-        pack(source, tmp_path / "a.h5")
+    with pytest.raises(MachineError, match=r"packing needs 4000000.0 GB in"):
+        pack(source, tmp_path / "a")
 
 
-def damaged_copy(path, content):
-    path = path.parent / "damaged" / path.name  # another file: HDF5 knows one that is open again
-    path.parent.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
+def test_a_full_disk_is_named(monkeypatch, tmp_path):
+    """And packing goes on when there is room again."""
+    path, first, second = tmp_path / "a", Counting(monkeypatch), Counting(monkeypatch)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"too large.*{EVENTS}"):
+            pack(first.source, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    pack(second.source, path)
+    assert 0 < len(second.asked) < 70
+    PackedRecordings(path).verify()
+
+
+def flip(path, place):
+    """Change one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
     path.write_bytes(content)
-    return path
 
 
 def test_any_changed_byte_is_found(data, tmp_path):
-    good, everything = (tmp_path / nmnist.PACKED).read_bytes(), np.arange(50)
-    random = np.random.default_rng(1)
-    for place in [*range(0, 8000, 61), *random.integers(8000, len(good), 60), len(good) - 1]:
-        path = damaged_copy(tmp_path / nmnist.PACKED, good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
-        with pytest.raises(DamagedFile, match="pack-nmnist") as error:
-            PackedRecordings(path).read(np.arange(70))
-        assert str(path) in str(error.value)
-    assert data.train.presentation(everything, 60, 1).any()
+    path, random = tmp_path / nmnist.PACKED, np.random.default_rng(1)
+    for name in (INDEX, EVENTS):
+        size = (path / name).stat().st_size
+        for place in [*random.integers(0, size, 100).tolist(), size - 1]:
+            flip(path / name, place)
+            with pytest.raises(DamagedFile, match="pack-nmnist") as error:
+                PackedRecordings(path).read(np.arange(70))
+            assert str(path / name) in str(error.value)
+            assert "\n" not in str(error.value)
+            flip(path / name, place)
+    PackedRecordings(path).verify()
 
 
-def test_a_file_cut_or_longer_is_found(data, tmp_path):
-    good = (tmp_path / nmnist.PACKED).read_bytes()
+@pytest.mark.parametrize("name", [INDEX, EVENTS])
+def test_a_file_cut_or_longer_is_found(data, tmp_path, name):
+    path = tmp_path / nmnist.PACKED
+    good = (path / name).read_bytes()
     for content in (b"", good[:100], good[:700], good[: len(good) // 2], good[:-1], good + b"x", b"x" + good):
+        (path / name).write_bytes(content)
         with pytest.raises(DamagedFile, match="make it again"):
-            SMALL.load(damaged_copy(tmp_path / nmnist.PACKED, content))
+            SMALL.load(path)
+
+
+def test_events_that_are_gone_or_cut_later(data, tmp_path):
+    path = tmp_path / nmnist.PACKED
+    os.truncate(path / EVENTS, 1000)
+    with pytest.raises(DamagedFile, match="cut while it was open"):
+        data.train.presentation(np.arange(50), 9, 1)
+    (path / EVENTS).unlink()
+    with pytest.raises(FileNotFoundError, match=EVENTS):
+        SMALL.load(path)
 
 
 def test_damaged_events_are_found_when_they_are_read(data, tmp_path):
-    good = bytearray((tmp_path / nmnist.PACKED).read_bytes())
-    good[-5] ^= 1  # of the last recording
-    path = damaged_copy(tmp_path / nmnist.PACKED, good)
+    path = tmp_path / nmnist.PACKED
+    before = data.train.presentation(np.arange(50), 9, 1)
+    flip(path / EVENTS, -5)  # of the last recording
     damaged = SMALL.load(path)
-    assert np.array_equal(damaged.train.presentation(np.arange(50), 9, 1), data.train.presentation(np.arange(50), 9, 1))
-    with pytest.raises(DamagedFile, match="recording 69 of it has changed"):
+    assert np.array_equal(damaged.train.presentation(np.arange(50), 9, 1), before)
+    with pytest.raises(DamagedFile, match="recording 69 of it does not match"):
         damaged.test.presentation(np.array([0, 9]), 250, 1)
-    with pytest.raises(DamagedFile, match="events have changed"):
+    with pytest.raises(DamagedFile, match="events do not match"):
         PackedRecordings(path).verify()
 
 
-def test_a_packed_file_is_plain_hdf5(data, tmp_path):
-    with h5py.File(tmp_path / nmnist.PACKED) as file:
-        begin, end = file["offsets"][7:9]
-        for found, expected in zip(decode_events(file["events"][begin:end]), data.train.events([7])[0], strict=True):
-            assert np.array_equal(found, expected)
-        assert np.array_equal(file["labels"], LABELS)
+def test_packed_recordings_are_plain_arrays(data, tmp_path):
+    """NumPy and h5py alone read them."""
+    events = np.memmap(tmp_path / nmnist.PACKED / EVENTS, np.uint32, "r")
+    with h5py.File(tmp_path / nmnist.PACKED / INDEX) as index:
+        begin, end = index["offsets"][7:9]
+        assert np.array_equal(index["labels"], LABELS)
+    for found, expected in zip(decode_events(events[begin:end]), data.train.events([7])[0], strict=True):
+        assert np.array_equal(found, expected)
     PackedRecordings(tmp_path / nmnist.PACKED).verify()
 
 
-def test_a_packed_file_of_fewer_is_not_nmnist(monkeypatch, tmp_path):
+def test_the_fingerprint_is_as_before(data):
+    """Runs record it: it is what it was when recordings were packed into one HDF5 file."""
+    assert data.fingerprint == FINGERPRINT
+
+
+def test_recordings_packed_by_an_earlier_version(tmp_path, capsys):
+    """They are named as old, and packed again from the recordings if those are there."""
+    for old, command in (("nmnist-simulated.events.h5", "simulate-nmnist"), ("nmnist.events.h5", "download-nmnist")):
+        (tmp_path / old).write_bytes(b"\x89HDF")
+        with pytest.raises(UserError, match=f"{old} was packed by an earlier version.*{command} --data-dir") as error:
+            REAL.find(tmp_path)
+        assert "\n" not in str(error.value)
+    (tmp_path / nmnist.PACKED_SIMULATED).mkdir()
+    (tmp_path / nmnist.PACKED_SIMULATED / INDEX).touch()
+    with pytest.raises(UserError, match="download-nmnist"):  # real ones are there: simulated ones do not replace them
+        REAL.find(tmp_path)
+    write_tonic(tmp_path / "NMNIST")
+    assert SMALL.load(SMALL.find(tmp_path)).fingerprint == FINGERPRINT
+    assert "nmnist.events.h5 was packed by an earlier version" in capsys.readouterr().out
+    assert SMALL.find(tmp_path) == tmp_path / nmnist.PACKED
+
+
+def test_fewer_packed_recordings_are_not_nmnist(monkeypatch, tmp_path):
     pack(Counting(monkeypatch).source, tmp_path / nmnist.PACKED)
-    with pytest.raises(DamagedFile, match=r"holds N-MNIST, 60 \+ 10"):
+    with pytest.raises(DamagedFile, match=r"has N-MNIST, 60 \+ 10"):
         REAL.load(REAL.find(tmp_path))
 
 
@@ -513,6 +615,6 @@ def test_packing_is_quiet_where_it_is_asked_to_be(tmp_path, capsys):
     folder = write_tonic(tmp_path / "NMNIST")
     source.load(folder, quiet=True)
     assert capsys.readouterr() == ("", "")
-    nmnist.packed_path(folder).unlink()
+    shutil.rmtree(nmnist.packed_path(folder))
     source.load(folder)
     assert "packing N-MNIST: 70 of 70 recordings" in capsys.readouterr().out

@@ -130,10 +130,10 @@ def test_the_packed_file_holds_the_recordings(source, packed):
 
 def test_an_existing_file_is_kept_or_replaced(source, packed):
     other = simulated_source(DATASETS, 14, seed=4)
-    before = packed.read_bytes()
-    with pytest.raises(UserError, match=r"nmnist-simulated.events.h5 exists already"):
+    before = [path.read_bytes() for path in sorted(packed.iterdir())]
+    with pytest.raises(UserError, match="nmnist-simulated exists already"):
         simulate(other, packed)
-    assert packed.read_bytes() == before
+    assert [path.read_bytes() for path in sorted(packed.iterdir())] == before
     simulate(other, packed, overwrite=True)
     assert [len(split) for split in vars(SOURCE.load(packed)).values() if hasattr(split, "labels")] == [10, 2, 2]
 
@@ -155,8 +155,7 @@ def test_sizes_are_six_to_one():
 
 def test_a_renamed_file_is_still_named_as_simulated(packed, tmp_path):
     renamed = tmp_path / "renamed" / nmnist.PACKED
-    renamed.parent.mkdir()
-    shutil.copy(packed, renamed)
+    shutil.copytree(packed, renamed)
     assert SOURCE.find(renamed.parent) == renamed
     assert SOURCE.load(renamed).name == "simulated N-MNIST"
 
@@ -166,7 +165,7 @@ def test_real_recordings_come_first(packed, tmp_path):
     (tmp_path / "nmnist" / "train_all").mkdir(parents=True)
     assert SOURCE.find(tmp_path) == tmp_path / "nmnist"
     assert nmnist.find_folder(tmp_path) == tmp_path / "nmnist"
-    (tmp_path / nmnist.PACKED).touch()
+    shutil.copytree(packed, tmp_path / nmnist.PACKED)
     assert SOURCE.find(tmp_path) == tmp_path / nmnist.PACKED
 
 
@@ -219,6 +218,6 @@ def test_parts_are_of_one_simulation(monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         simulate(type(first)(**{**vars(first), "events": stops}), path)
     simulate(simulated_source(DATASETS, 14, seed=2), path)
-    simulate(simulated_source(DATASETS, 14, seed=2), tmp_path / "afresh.h5")
-    found, expected = (packing.PackedRecordings(p).fingerprint for p in (path, tmp_path / "afresh.h5"))
+    simulate(simulated_source(DATASETS, 14, seed=2), tmp_path / "afresh")
+    found, expected = (packing.PackedRecordings(p).fingerprint for p in (path, tmp_path / "afresh"))
     assert found == expected

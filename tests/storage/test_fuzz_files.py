@@ -17,7 +17,7 @@ from pathlib import Path
 import fuzzing
 import numpy as np
 import pytest
-from forged_files import FORGED, MOST, OTHERS, Choices, counts_parts, fill, network_parts, packed_parts, packed_signed
+from forged_files import FORGED, MOST, OTHERS, Choices, counts_parts, fill, network_parts, packed_parts
 from fuzzing import IMAGES, READERS, damaged, hdf5, npz_image, signed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -119,7 +119,7 @@ def test_arrays_that_are_not_plain_are_refused(name, kind, tmp_path):
     arrays, attributes = parts()
     odd = {sorted(arrays)[0]: kind}
     image = hdf5(lambda file: fill(file, arrays, odd, json.dumps(attributes)))
-    refusal = READERS[name].feed(packed_signed(image) if name == "packed_recordings" else image, tmp_path)
+    refusal = READERS[name].feed(image, tmp_path)
     assert isinstance(refusal, str)
     assert not any(word in refusal for word in ("llocat", "emory", "driver", "nowhere")), (
         refusal
@@ -201,10 +201,13 @@ PACKED = {
     ),
     "a recording that begins before": ("offsets", lambda offsets: offsets - 1, "do not follow"),
     "recordings in disorder": ("offsets", lambda offsets: offsets[[0, 2, 1, *range(3, 8)]], "do not follow"),
-    "an end beyond the events": ("offsets", lambda offsets: np.append(offsets[:-1], 10**9), "do not follow"),
+    "an end beyond the events": ("offsets", lambda offsets: np.append(offsets[:-1], 10**9), "size"),
+    "an end beyond all numbers": ("offsets", lambda offsets: np.append(offsets[:-1], 2**63 - 1), "size"),
+    "sums beyond all numbers": ("offsets", lambda offsets: np.append(offsets[:-2], [2**63 - 1, -9]), "do not follow"),
     "a label less": ("labels", lambda labels: labels[:-1], "expected"),
     "signed labels": ("labels", lambda labels: labels.astype(np.int8), "expected"),
-    "events of no pixel": ("events", lambda events: events | 4095, "changed"),
+    "another checksum": ("crc32", lambda crc32: crc32 ^ 1, "does not match"),
+    "64 bits of checksum": ("crc32", lambda crc32: crc32.astype(np.int64), "expected"),
     "as it should be": ("labels", lambda labels: labels, None),
 }
 
@@ -214,9 +217,8 @@ def test_packed_recordings_that_make_no_sense(wrong, tmp_path):
     arrays, attributes = packed_parts()
     name, change, said = PACKED[wrong]
     arrays[name] = change(arrays[name])
-    found = READERS["packed_recordings"].feed(
-        packed_signed(hdf5(lambda file: fill(file, arrays, {}, json.dumps(attributes)))), tmp_path
-    )
+    image = hdf5(lambda file: fill(file, arrays, {}, json.dumps(attributes)))
+    found = READERS["packed_recordings"].feed(image, tmp_path)
     assert said in found if said else not isinstance(found, str)
 
 
@@ -334,7 +336,7 @@ def bombs(folder):
         "zip of bzip2": ("m2.npz", zipped(x_train=(huge + bytes(2**20), zipfile.ZIP_BZIP2))),
         "HDF5": ("counts", _hdf5_bomb(2_000)),
         "network": ("Network_1.h5", _hdf5_bomb(2_000, "pre")),
-        "packed": ("nmnist.events.h5", packed_signed(_hdf5_bomb(2_000, "labels"))),
+        "packed": ("index.h5", _hdf5_bomb(2_000, "labels")),
         **{f"zip: {name}": (f"{k}.npz", image) for k, (name, image) in enumerate(NPZ.items())},
     }
     for name, (file, image) in images.items():
@@ -373,7 +375,7 @@ for path in map(Path, sys.argv[1:]):
 """
 READERS_OF = {
     ".gz": lambda path: read_idx(path, IMAGES), ".npz": mnist.read, "": read_arrays, ".bin": read_recording,
-    ".h5": lambda path: PackedRecordings(path) if "events" in path.name else Network.load(path),
+    ".h5": lambda path: PackedRecordings(path.parent) if path.name == "index.h5" else Network.load(path),
 }  # fmt: skip
 NalsmError = DamagedFile.__mro__[2]
 

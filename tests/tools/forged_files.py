@@ -1,13 +1,13 @@
 """HDF5 files with the right checksum and the wrong contents, each made from a few bytes that choose what is wrong."""
 
-import hashlib
 import json
 
 import numpy as np
-from fuzzing import events, hdf5, signed
+from fuzzing import hdf5, packed_folder, signed
 
-from nalsm.datasets import packing
+from nalsm.datasets.packing import INDEX
 from nalsm.network import Network
+from nalsm.storage.files import read_arrays
 
 NUMBERS = (0, 1, -1, 2, 7, 8, 255, 65_535, 2**31 - 1, 2**31, -(2**31), 2**32 + 1, 2**53, 2**63 - 1, -(2**63))
 VALUES = (*NUMBERS, None, True, False, "", "8", "nalsm network 1", [], [2, 2, 2], [8, 1, 1], [2, 2], [0, 0, 0],
@@ -42,15 +42,7 @@ def network_parts():
 
 
 def packed_parts():
-    recordings = [packing.encode_events(*events(place)) for place in range(7)]
-    arrays = {
-        "labels": np.array([5, 0, 4, 1, 9, 2, 1], np.uint8),
-        "offsets": np.cumsum([0, *map(len, recordings)]),
-        "crc32": np.array([packing.zlib.crc32(recording) for recording in recordings], np.uint32),
-        "events": np.concatenate(recordings),
-    }
-    digest = hashlib.sha256(arrays["events"]).hexdigest()
-    return arrays, {"name": "N-MNIST", "n_train": 6, "origin": {}, "events_sha256": digest}
+    return read_arrays(packed_folder() / INDEX)
 
 
 def counts_parts():
@@ -136,15 +128,9 @@ def bomb(file, name, chunks=1100):
         file[name].id.write_direct_chunk((k * 2**20,), packed)
 
 
-def packed_signed(image):
-    """Return a file with the checksum of packed recordings, in which all of it is header."""
-    size = len(image)
-    return packing._user_block((size, size, size), image[512:]) + image[512:]
-
-
 FORGED = {
     "network_files": lambda choices: forged(network_parts(), choices),
     "count_files": lambda choices: forged(counts_parts(), choices),
-    "packed_recordings": lambda choices: packed_signed(forged(packed_parts(), choices)),
+    "packed_recordings": lambda choices: forged(packed_parts(), choices),
 }
-__all__ = ["FORGED", "Choices", "bomb", "fill", "forged", "packed_signed", "signed"]
+__all__ = ["FORGED", "Choices", "bomb", "fill", "forged", "signed"]

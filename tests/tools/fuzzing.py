@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import io
 import json
-import re
+import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from recordings import recording_bytes
 
 from nalsm.datasets import fashion_mnist, mnist, nmnist_folder, packing
 from nalsm.datasets.events import EventSplit
-from nalsm.datasets.packing import PackedRecordings
+from nalsm.datasets.packing import EVENTS, INDEX, PackedRecordings
 from nalsm.network import Network
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.listing import list_runs, table
@@ -151,32 +151,23 @@ def _read_recording(path):
     return raster_from_events(*found, 250)
 
 
-def packed_image():
-    def write(path):
-        labels = np.array([5, 0, 4, 1, 9, 2, 1], np.uint8)
-        packing.pack(packing.Source("N-MNIST", labels, 6, events, {}, 280), path)
-
-    return _written(write)
-
-
-def resigned_packed(image):
-    """Return a packed file with its checksum put right; it stays as it is where its numbers cannot be read."""
-    numbers = re.match(rb"nalsm packed recordings (\d{1,15}) (\d{1,15}) (\d{1,15}) ", image)
-    if not numbers:
-        return image
-    begin, end, _ = map(int, numbers.groups())
-    rest = image[512:begin] + image[end:]
-    return packing._user_block((begin, end, len(image)), rest) + image[512:]
+@cache
+def packed_folder():
+    """Return a folder of seven packed recordings."""
+    labels = np.array([5, 0, 4, 1, 9, 2, 1], np.uint8)
+    path = Path(_scratch()) / "packed"
+    packing.pack(packing.Source("N-MNIST", labels, 6, events, {}, 280), path, quiet=True)
+    return path
 
 
 def _read_packed(path):
-    packed = PackedRecordings(path)
-    try:
-        packed.verify()
-        split = EventSplit(packed, np.arange(len(packed)), packed.labels, np.arange(len(packed)))
-        return split.presentation(np.arange(len(packed)), 250, 0)
-    finally:
-        packed._file.close()
+    """Read a folder in which one file is another; the other files are sound."""
+    for name in {EVENTS, INDEX} - {path.name}:
+        shutil.copy(packed_folder() / name, path.parent)
+    packed = PackedRecordings(path.parent)
+    packed.verify()
+    split = EventSplit(packed, np.arange(len(packed)), packed.labels, np.arange(len(packed)))
+    return split.presentation(np.arange(len(packed)), 250, 0)
 
 
 # ---- images ---------------------------------------------------------------------------------------
@@ -222,7 +213,8 @@ READERS = {
         "train_data/ver_7/VER_7_params.json", _read_parameters, lambda: [json.dumps(parameters()).encode()]
     ),
     "recordings": Reader("00001.bin", _read_recording, lambda: [recording(k) for k in range(3)]),
-    "packed_recordings": Reader("nmnist.events.h5", _read_packed, lambda: [packed_image()], resigned_packed),
+    "packed_recordings": Reader(INDEX, _read_packed, lambda: [(packed_folder() / INDEX).read_bytes()], signed),
+    "packed_events": Reader(EVENTS, _read_packed, lambda: [(packed_folder() / EVENTS).read_bytes()]),
     "idx": Reader(
         "t.gz", lambda path: fashion_mnist.read_idx(path, IMAGES), lambda: [idx_image(), idx_image(level=0)]
     ),
