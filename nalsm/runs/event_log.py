@@ -1,8 +1,9 @@
 """The log that TensorBoard shows while a run's readout trains: accuracies and loss of each cycle.
 
 The log is no result: a run neither fails because of it nor reads it.
-TensorBoard's own writer (`EventFileWriter`) names files by the clock's second, so that a session could sort before an
-earlier one. This module therefore names the files itself and uses TensorBoard's record writer for their contents.
+Records are made by TensorBoard's record writer; no writer above it keeps what is promised here. TensorFlow's,
+TensorBoard's `EventFileWriter` and tensorboardX name files by the clock, so that a session could sort before an earlier
+one; the first two import TensorFlow, the third blocks the run when the disk is full.
 """
 
 import time

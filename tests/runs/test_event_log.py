@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_tenth_session_comes_after_the_ninth(tmp_path):
         add(log, [session + 1])
         log.close()
     assert cycles_shown(tmp_path) == list(range(1, 12))
+
+
+def test_a_clock_that_was_set_back(tmp_path, monkeypatch):
+    """Files are read in the order of their sessions, whatever the clock said."""
+    for session, now in enumerate((2e9, 1e9, 1.5e9)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        log = EventLog(tmp_path, done=2 * session)
+        add(log, [2 * session + 1, 2 * session + 2, 2 * session + 3], loss=session)
+        log.close()
+    assert cycles_shown(tmp_path) == list(range(1, 8))
+    assert [value for _, value in read(tmp_path)["loss"]] == [0, 0, 1, 1, 2, 2, 2]
 
 
 def test_cut_file_of_a_killed_session(tmp_path):
