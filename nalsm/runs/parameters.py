@@ -130,7 +130,7 @@ def _upgraded(contents: dict) -> dict:
             identity = {name: value for name, value in identity.items() if name not in ("init_samples", "init_ms")}
     session = {name: contents[name] for name in _SESSION if name in contents}
     others = {name: value for name, value in contents.items() if name not in (*_SESSION, "identity", "format")}
-    return {"identity": identity, "run_hash": identity_hash(old), **others, "sessions": [session]}
+    return {**others, "identity": identity, "run_hash": identity_hash(old), "sessions": [session]}
 
 
 def _checked(contents: dict) -> Parameters:
