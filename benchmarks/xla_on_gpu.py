@@ -116,7 +116,7 @@ def _cases_of(neurons, weight, rule, batches, train, n_inputs, options, arrays):
     def case(program, rule, batch, timed, arguments, **names):
         numbers = numbers_of(rule)
         scalars = [own(f"{program}/{name}", getattr(numbers, name)) for name in RuleNumbers._fields[3:]]
-        rows = [keep(name, values) for name, values in padded._rows._asdict().items()]
+        rows = [keep(name, values) for name, values in padded._rows._asdict().items() if values is not None]
         promised = padded.bytes_needed(batch, options.steps)
         arguments = [*rows, *scalars, *arguments]
         return Case(program, rule.title, list(numbers[:3]), batch, timed, promised, n_inputs, arguments, **names)
@@ -315,7 +315,9 @@ def export(path, cases, arrays):
     """Write cases, their arrays and their programs into one file."""
     machine = TensorFlow()
     programs = {case.key: np.frombuffer(machine.xla_input(case, arrays), np.uint8) for case in cases}
-    np.savez_compressed(path, cases=json.dumps([asdict(case) for case in cases]), **arrays, **programs)
+    names = {name for case in cases for name in (*case.arguments, case.rasters, case.counts, case.spikes, case.weights)}
+    used = {name: array for name, array in arrays.items() if name in names}
+    np.savez_compressed(path, cases=json.dumps([asdict(case) for case in cases]), **used, **programs)
     print(f"{path}: {len(cases)} programs, {path.stat().st_size / 1e6:.1f} MB")
 
 
