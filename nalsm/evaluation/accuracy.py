@@ -3,15 +3,13 @@
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from nalsm.evaluation.measure import Measure
-from nalsm.evaluation.paper import closest_figure, published_accuracy
-from nalsm.runs.folder import RunFolder
+from nalsm.evaluation.paper import Published, published_accuracy
 from nalsm.runs.names import ACCURACY_NAMES
-from nalsm.runs.record import runner
+from nalsm.runs.record import RunRecord, best_cycle
 from nalsm.support.errors import DamagedFile, UserError
 
 
@@ -25,31 +23,35 @@ class RunAccuracy(NamedTuple):
     train: float
 
 
-def accuracy_of(folder: RunFolder) -> RunAccuracy:
-    """Return the accuracies of an open run. Raises UserError if it is unfinished, DamagedFile for a damaged file."""
+def accuracy_of(run: RunRecord) -> RunAccuracy:
+    """Return the accuracies of a run. Raises UserError if it is unfinished, DamagedFile for a damaged file."""
+    folder = run.folder
     try:
         arrays, _ = folder.read(folder.accuracies)
     except FileNotFoundError:
         raise UserError(
-            f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; give {runner(folder)} "
+            f"VERSION: {folder.path} has no {folder.accuracies.name} yet: the run is unfinished; give {run.program} "
             "the same answers to resume it"
         ) from None
     except DamagedFile as error:
-        raise DamagedFile(f"{error}; remove it and give {runner(folder)} the same answers to recompute it") from None
+        raise DamagedFile(f"{error}; remove it and give {run.program} the same answers to recompute it") from None
     valid, test, train = (arrays[ACCURACY_NAMES[split]] for split in ("valid", "test", "train"))
-    best = int(np.argmax(valid))  # the first of equals
-    return RunAccuracy(best + 1, len(valid), float(valid[best]), float(test[best]), float(train[best]))
+    cycle = best_cycle(valid)
+    best = cycle - 1
+    return RunAccuracy(cycle, len(valid), float(valid[best]), float(test[best]), float(train[best]))
 
 
-def _read(folder):
+def _read(run: RunRecord) -> dict | None:
     try:
-        return accuracy_of(folder)._asdict()
+        return accuracy_of(run)._asdict()
     except (UserError, DamagedFile):
         return None
 
 
-def _published(model, dataset, n_liquid, knobs):
-    figure = closest_figure(published_accuracy, model, dataset, n_liquid, knobs)
+def _published(
+    model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float] | None = None
+) -> dict[str, Published]:
+    figure = published_accuracy(model, dataset, n_liquid, knobs)
     return {"test": figure} if figure else {}
 
 
@@ -57,7 +59,7 @@ MEASURE = Measure(
     name="accuracy",
     title="test accuracy",
     formula="test(c) at the first cycle c with valid(c) = max valid",
-    files=lambda folder: [folder.accuracies],
+    files=lambda run: [run.folder.accuracies],
     read=_read,
     published=_published,
     text=lambda values: f"{100 * values['test']:.2f} %",

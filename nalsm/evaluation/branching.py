@@ -14,16 +14,18 @@ Beside each file <name>.spikes of a run, <name>.spikes.bf keeps the factors of i
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nalsm.evaluation.measure import Measure
-from nalsm.evaluation.paper import closest_figure, published_branching
-from nalsm.network import Network, network_path
-from nalsm.runs.folder import RunFolder
-from nalsm.runs.names import SPLITS
+from nalsm.evaluation.paper import Published, published_branching
+from nalsm.network import Network
+from nalsm.runs.counting import recorded_samples
+from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
+from nalsm.runs.record import RunRecord
 from nalsm.support.errors import DamagedFile, UserError
 
 WINDOW_MS = 4  # before and after a spike
@@ -103,23 +105,22 @@ def mean_of_known(values: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class RecordedBatch:
-    """A batch whose spikes a run keeps: its split, and the files of its spikes and of its branching factors."""
+    """A batch whose spikes a run keeps: its split and number, the files of its spikes and of its branching factors."""
 
     split: str
+    number: int
     spikes: Path
     factors: Path
 
 
-def recorded_batches(folder: RunFolder) -> list[RecordedBatch]:
-    """Return the batches whose spikes an open run keeps or will keep. Raises UserError if it keeps none."""
-    from nalsm.runs.training import recorded_samples
-
-    identity = folder.identity
+def recorded_batches(run: RunRecord) -> list[RecordedBatch]:
+    """Return the batches whose spikes a run keeps or will keep. Raises UserError if it keeps none."""
+    folder = run.folder
     batches = [
-        RecordedBatch(split, folder.spikes(split, number), folder.branching_factors(split, number))
+        RecordedBatch(split, number, folder.spikes(split, number), folder.branching_factors(split, number))
         for split in SPLITS
-        for number in range(identity[f"{split}_samples"] // identity["batch_size"])
-        if recorded_samples(number, identity["batch_size"])
+        for number in range(run.sizes[split] // run.batch_size)
+        if recorded_samples(number, run.batch_size)
     ]
     if not batches:
         raise UserError(
@@ -129,63 +130,60 @@ def recorded_batches(folder: RunFolder) -> list[RecordedBatch]:
     return batches
 
 
-def network_of(folder: RunFolder, networks_dir: Path) -> Network:
-    """Return the network of an open run. Raises UserError if its file is missing or contains another network."""
-    number = folder.identity["network_number"]
-    path = network_path(networks_dir, number)
-    if not path.is_file():
-        raise UserError(f"--networks-dir: there is no {path}, the network of version {folder.version}")
-    network = Network.load(path)
-    if network.fingerprint != folder.identity["network_sha256"]:
-        raise UserError(f"--networks-dir: {path} is not the network that version {folder.version} was trained with")
-    return network
-
-
-def compute(folder: RunFolder, network: Network, batch: RecordedBatch) -> None:
+def compute(run: RunRecord, network: Network, batch: RecordedBatch) -> None:
     """Write the branching factors of a batch, computed from its spikes.
 
     The file has per_neuron float64 [samples, R], per_sample float64 [samples], branching_factor (the mean of
     per_sample), and labels and ids of the samples. Raises FileNotFoundError and DamagedFile as `RunFolder.read`.
     """
-    arrays, _ = folder.read(batch.spikes)
-    labels = arrays["scalar_labels_in_batch_arr"]
-    sample, ms, neuron = arrays["spike_rec_per_batch"].T
-    liquid = neuron < network.n_liquid
-    spikes = np.zeros((len(labels), folder.identity["sample_ms"], network.n_liquid), bool)
-    spikes[sample[liquid], ms[liquid], neuron[liquid]] = True
-    per_neuron = neuron_branching_factors(network, spikes)
+    recorded = run.read_recorded(batch.split, batch.number, network.n_neurons)
+    per_neuron = neuron_branching_factors(network, recorded.spikes)
     per_sample = sample_means(per_neuron)
     results = {
         "per_neuron": per_neuron,
         "per_sample": per_sample,
         "branching_factor": np.float64(mean_of_known(per_sample)),
-        "scalar_labels_in_batch_arr": labels,
-        "sample_ids": arrays["sample_ids"],
+        LABELS: recorded.labels,
+        SAMPLE_IDS: recorded.sample_ids,
     }
-    folder.write(batch.factors, results)
+    run.folder.write(batch.factors, results)
 
 
-def factors_of(folder: RunFolder, batch: RecordedBatch) -> np.ndarray | None:
-    """Return the branching factor of each sample of a batch (float64 [samples]), or None if not computed."""
+def factors_of(run: RunRecord, batch: RecordedBatch) -> np.ndarray | None:
+    """Return the branching factor of each sample of a batch (float64 [samples]), or None if they are not computed.
+
+    Raises DamagedFile.
+    """
     try:
-        return folder.read(batch.factors)[0]["per_sample"]
+        return run.folder.read(batch.factors)[0]["per_sample"]
     except FileNotFoundError:
         return None
 
 
-def _read(folder):
+def kept_factors(run: RunRecord, split: str, number: int) -> np.ndarray | None:
+    """Return the branching factor of each sample of a batch; None if their file is missing or damaged."""
     try:
-        found = [factors_of(folder, batch) for batch in recorded_batches(folder)]
+        return run.folder.read(run.folder.branching_factors(split, number))[0]["per_sample"]
+    except (FileNotFoundError, DamagedFile):
+        return None
+
+
+def _read(run: RunRecord) -> dict | None:
+    try:
+        found = [factors_of(run, batch) for batch in recorded_batches(run)]
     except (UserError, DamagedFile):
         return None
-    if any(factors is None for factors in found):
+    known = [factors for factors in found if factors is not None]
+    if len(known) < len(found):
         return None
-    factors = np.concatenate(found)
+    factors = np.concatenate(known)
     return {"mean": round(mean_of_known(factors), 6), "samples": int(np.count_nonzero(~np.isnan(factors)))}
 
 
-def _published(model, dataset, n_liquid, knobs):
-    figure = closest_figure(published_branching, model, dataset, n_liquid, knobs)
+def _published(
+    model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float] | None = None
+) -> dict[str, Published]:
+    figure = published_branching(model, dataset, n_liquid, knobs)
     return {"mean": figure} if figure else {}
 
 
@@ -193,9 +191,11 @@ MEASURE = Measure(
     name="branching_factor",
     title="branching factor",
     formula="mean of spikes after / max(spikes before, 1), within 4 ms of each spike of a neuron",
-    files=lambda folder: [batch.factors for batch in recorded_batches(folder)],
+    files=lambda run: [batch.factors for batch in recorded_batches(run)],
     read=_read,
     published=_published,
     text=lambda values: f"{values['mean']:.3f} ({values['samples']} samples)",
     picture="branching",
+    column="BRANCHING",
+    cell=lambda values: f"{values['mean']:.3f}",
 )

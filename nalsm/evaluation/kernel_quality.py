@@ -24,10 +24,9 @@ from typing import NamedTuple
 import numpy as np
 
 from nalsm.evaluation.measure import Measure
-from nalsm.evaluation.paper import published_kernel_quality
-from nalsm.runs.folder import RunFolder
+from nalsm.evaluation.paper import Published, published_kernel_quality
 from nalsm.runs.noise_folder import open_noise
-from nalsm.runs.record import counts_of, runner
+from nalsm.runs.record import RunRecord, read_counts
 from nalsm.support.errors import DamagedFile, UserError
 from nalsm.support.random_streams import stream
 from nalsm.support.resources import cores
@@ -115,48 +114,46 @@ class KeptRanks(NamedTuple):
     parameters: dict[str, int]
 
 
-def test_counts(folder: RunFolder) -> tuple[np.ndarray, np.ndarray]:
-    """Return (counts [n, R], labels [n]) of the test set of an open run. Raises UserError if files are missing."""
-    identity = folder.identity
-    paths = [folder.counts("test", batch) for batch in range(identity["test_samples"] // identity["batch_size"])]
+def test_counts(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Return (counts [n, R], labels [n]) of the test set of a run. Raises UserError if files are missing."""
     try:
-        return counts_of(folder, paths)
+        return run.read_counts("test")
     except FileNotFoundError as error:
         raise UserError(
-            f"VERSION: there is no {error.filename}: the run is unfinished; give {runner(folder)} the same answers to "
+            f"VERSION: there is no {error.filename}: the run is unfinished; give {run.program} the same answers to "
             "resume it"
         ) from None
 
 
-def noisy_counts(folder: RunFolder) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same of the noisy test set of an open run. Raises UserError if files are missing."""
-    noisy = open_noise(folder)
+def noisy_counts(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same of the noisy test set of a run. Raises UserError if files are missing."""
+    noisy = open_noise(run)
     path = noisy.parameters_json
     if noisy.identity:
         try:
-            return counts_of(noisy, noisy.all_counts())
+            return read_counts(noisy, noisy.all_counts())
         except FileNotFoundError as error:
             path = error.filename
         except DamagedFile as error:
-            raise DamagedFile(f"{error}; {runner(folder, noise=True)} recomputes it") from None
+            raise DamagedFile(f"{error}; {run.noise_program} recomputes it") from None
     raise UserError(
         f"VERSION: there is no {path}: the noisy test set of the run was not presented, or not to its end; start "
-        f"{runner(folder, noise=True)} first"
+        f"{run.noise_program} first"
     )
 
 
-def write(folder: RunFolder, found: Mapping[str, np.ndarray], per_class: int, seed: int) -> None:
+def write(run: RunRecord, found: Mapping[str, np.ndarray], per_class: int, seed: int) -> None:
     """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws."""
     parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed}
-    folder.write(folder.kernel_quality, found, {**parameters, "noise": open_noise(folder).run_hash})
+    run.folder.write(run.folder.kernel_quality, found, {**parameters, "noise": open_noise(run).run_hash})
 
 
-def kept_ranks(folder: RunFolder) -> KeptRanks | None:
+def kept_ranks(run: RunRecord) -> KeptRanks | None:
     """Return what `write` kept, or None if there is nothing sound that belongs to the run's noisy test set."""
     try:
-        arrays, attributes = folder.read(folder.kernel_quality)
-        noisy = open_noise(folder)
-    except (FileNotFoundError, DamagedFile):
+        arrays, attributes = run.folder.read(run.folder.kernel_quality)
+        noisy = open_noise(run)
+    except (FileNotFoundError, DamagedFile, UserError):
         return None
     if not noisy.identity or attributes.get("noise") != noisy.run_hash:
         return None
@@ -164,8 +161,8 @@ def kept_ranks(folder: RunFolder) -> KeptRanks | None:
     return KeptRanks(arrays, {"draws": draws, **{name: attributes.get(name) for name in ("per_class", "seed")}})
 
 
-def _read(folder):
-    kept = kept_ranks(folder)
+def _read(run: RunRecord) -> dict | None:
+    kept = kept_ranks(run)
     return kept and {**{name: round(float(kept.ranks[name].mean()), 6) for name in ("SP", "AP")}, **kept.parameters}
 
 
@@ -174,7 +171,9 @@ def draws_text(parameters: Mapping[str, int]) -> str:
     return "{draws} draws of {per_class} samples of each class, seed {seed}".format(**parameters)
 
 
-def _published(model, dataset, n_liquid, _knobs):
+def _published(
+    model: str, dataset: str, n_liquid: int, _knobs: Mapping[str, float] | None = None
+) -> dict[str, Published]:
     figure = published_kernel_quality(model, dataset, n_liquid)
     return {"SP": figure.sp, "AP": figure.ap} if figure else {}
 
@@ -183,9 +182,11 @@ MEASURE = Measure(
     name="kernel_quality",
     title="kernel quality",
     formula="mean rank of counts [liquid, samples] over draws; SP of the test set, AP of the noisy test set",
-    files=lambda folder: [folder.kernel_quality],
+    files=lambda run: [run.folder.kernel_quality],
     read=_read,
     published=_published,
     text=lambda values: f"SP {values['SP']:.2f}, AP {values['AP']:.2f} ({draws_text(values)})",
     parameters={"draws": 1000, "per_class": 100, "seed": 0},
+    column="SP / AP",
+    cell=lambda values: f"{values['SP']:.1f} / {values['AP']:.1f}",
 )

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nalsm.evaluation.paper import Published
-from nalsm.runs.folder import RunFolder
+from nalsm.evaluation.paper import Published, closest_figure
+from nalsm.runs.record import RunRecord
 
 Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure on a trained run. Folders are open: their identity has been read.
+    """One measure on a trained run.
 
     name : identifier, in sweep files and in the results store
     title : on pages and in messages
@@ -21,28 +21,42 @@ class Measure:
     files : the files that it reads its values from
     read : values by name, together with the parameters that they were computed with; None if the measure is not
         computed, or not of all that it needs
-    published : (model, data set, liquid neurons, knobs) -> published figures, by the names that `read` gives
+    published : (model, data set, liquid neurons, knobs) -> published figures at these knobs, by the names that `read`
+        gives; knobs None: those of the paper's table
     text : values of `read` in words
     parameters : those of the published figures, by name
     picture : function in `nalsm.report.pictures` that shows it; empty if none does
+    column, cell : heading of its column in the list of runs, and values of `read` for it; empty: it has no column
     """
 
     name: str
     title: str
     formula: str
-    files: Callable[[RunFolder], list[Path]]
-    read: Callable[[RunFolder], Values | None]
-    published: Callable[[str, str, int, Mapping[str, float]], dict[str, Published]]
+    files: Callable[[RunRecord], list[Path]]
+    read: Callable[[RunRecord], Values | None]
+    published: Callable[..., dict[str, Published]]
     text: Callable[[Values], str]
     parameters: Mapping[str, int] = field(default_factory=dict)
     picture: str = ""
+    column: str = ""
+    cell: Callable[[Values], str] = str
 
-    def is_done(self, folder: RunFolder, parameters: Mapping[str, int] | None = None) -> bool:
+    def is_done(self, run: RunRecord, parameters: Mapping[str, int] | None = None) -> bool:
         """Tell whether the values were computed with these parameters; None: with those of the published figures."""
-        return self.read_with(folder, parameters) is not None
+        return self.read_with(run, parameters) is not None
 
-    def read_with(self, folder: RunFolder, parameters: Mapping[str, int] | None = None) -> Values | None:
+    def read_with(self, run: RunRecord, parameters: Mapping[str, int] | None = None) -> Values | None:
         """Return what `read` returns, or None if it was computed with other parameters; see `is_done`."""
-        values = self.read(folder)
+        values = self.read(run)
+        return values if values and self.agrees(values, parameters) else None
+
+    def agrees(self, values: Values, parameters: Mapping[str, int] | None = None) -> bool:
+        """Tell whether values of `read` were computed with these parameters; see `is_done`."""
         wanted = self.parameters if parameters is None else parameters
-        return values if values and all(values.get(name) == value for name, value in wanted.items()) else None
+        return all(values.get(name) == value for name, value in wanted.items())
+
+    def closest_published(
+        self, value: str, model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float]
+    ) -> Published | None:
+        """Return the published figure of one of the values, by `closest_figure`, or None if the paper has none."""
+        return closest_figure(lambda *cell: self.published(*cell).get(value), model, dataset, n_liquid, knobs)

@@ -1,7 +1,7 @@
 """What the runners of the measures call: questions in, figures out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from nalsm.console.program import run_program
 from nalsm.console.progress import progress, say
 from nalsm.console.questions import Question, command
 from nalsm.datasets import DATA_SOURCES
-from nalsm.runs.record import is_on, open_run, runner, title
+from nalsm.runs.record import RunRecord, open_record
 from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
@@ -18,15 +18,20 @@ from nalsm.support.tuning import TUNING
 if TYPE_CHECKING:
     from nalsm.evaluation.branching import RecordedBatch
     from nalsm.network import Network
-    from nalsm.runs.folder import RunFolder
 
 _SPLIT_NAMES = {"valid": "validation", "test": "test", "train": "training"}
 _QUIET = Question("quiet", None, bool, "print the result and errors only")
 
+Answers = dict[str, Any]
 
-def _version_question(root):
-    def check(value, answers):
-        open_run(root, answers, value)
+
+def _record(root: Path, answers: Answers, version: int) -> RunRecord:
+    return open_record(chosen_folder(answers, "output_dir", root), version)
+
+
+def _version_question(root: Path) -> Question:
+    def check(value: int, answers: Answers) -> None:
+        _record(root, answers, value)
 
     text = "number of the run, names its folder"
     return Question("version", "VERSION? [int]: ", int, text, 0, HIGHEST_NUMBER, check=check)
@@ -38,10 +43,10 @@ def show_test_accuracy(root: Path) -> None:
     def run(answers):
         from nalsm.evaluation.accuracy import accuracy_of
 
-        folder = open_run(root, answers, answers["version"])
-        found = accuracy_of(folder)
+        record = _record(root, answers, answers["version"])
+        found = accuracy_of(record)
         say(
-            f"{title(folder)}: cycle {found.cycle} of {found.cycles}, validation accuracy {100 * found.valid:.2f} %, "
+            f"{record.title}: cycle {found.cycle} of {found.cycles}, validation accuracy {100 * found.valid:.2f} %, "
             f"test accuracy {100 * found.test:.2f} %, training accuracy {100 * found.train:.2f} %"
         )
 
@@ -56,28 +61,29 @@ def compute_branching_factors(root: Path) -> None:
     """Run compute_branching_factor.py to its end and exit; `root` is the checkout's folder."""
 
     def run(answers):
-        from nalsm.evaluation.branching import network_of, recorded_batches
+        from nalsm.evaluation.branching import recorded_batches
 
-        folder = open_run(root, answers, answers["version"])
-        batches = recorded_batches(folder)
-        network = network_of(folder, chosen_folder(answers, "networks_dir", root))
-        with folder.locked():
-            _compute_missing(folder, network, batches, answers["quiet"])
-        _say_branching_factors(folder, batches, answers["quiet"])
+        record = _record(root, answers, answers["version"])
+        batches = recorded_batches(record)
+        network = record.load_network(chosen_folder(answers, "networks_dir", root))
+        with record.folder.locked():
+            _compute_missing(record, network, batches, answers["quiet"])
+        _say_branching_factors(record, batches, answers["quiet"])
 
     questions = [_version_question(root), *folder_questions("networks", "output"), _QUIET]
     text = "Compute the branching factors of a run's recorded spikes; each file gets one beside it, with .bf added."
     run_program(command("branching", text, questions, run))
 
 
-def _compute_missing(folder: "RunFolder", network: "Network", batches: list["RecordedBatch"], quiet: bool) -> None:
+def _compute_missing(record: RunRecord, network: "Network", batches: list["RecordedBatch"], quiet: bool) -> None:
     """Compute the branching factors of each batch that has spikes and no sound factors yet."""
     from nalsm.evaluation.branching import compute
 
+    folder = record.folder
     available = [batch for batch in batches if batch.spikes.exists()]
     if not available:
         raise UserError(
-            f"VERSION: {folder.path} has no recorded spikes yet; give {runner(folder)} the same answers to resume it"
+            f"VERSION: {folder.path} has no recorded spikes yet; give {record.program} the same answers to resume it"
         )
     for batch in batches:
         if batch not in available:
@@ -86,7 +92,7 @@ def _compute_missing(folder: "RunFolder", network: "Network", batches: list["Rec
     TUNING.before_work()
     with progress(len(available), "branching factors", "files", len(available) - len(todo), quiet) as bar:
         for batch in todo:
-            compute(folder, network, batch)
+            compute(record, network, batch)
             bar.update(1)
 
 
@@ -96,21 +102,21 @@ def show_branching_factors(root: Path) -> None:
     def run(answers):
         from nalsm.evaluation.branching import recorded_batches
 
-        folder = open_run(root, answers, answers["version"])
-        _say_branching_factors(folder, recorded_batches(folder), answers["quiet"])
+        record = _record(root, answers, answers["version"])
+        _say_branching_factors(record, recorded_batches(record), answers["quiet"])
 
     text = "Print the branching factors that compute_branching_factor.py computed."
     run_program(command("branching", text, [_version_question(root), *folder_questions("output"), _QUIET], run))
 
 
-def _say_branching_factors(folder, batches, quiet):
+def _say_branching_factors(record: RunRecord, batches: list["RecordedBatch"], quiet: bool) -> None:
     """Say the branching factor of each file, of each split, and of all samples together."""
     from nalsm.evaluation.branching import factors_of, mean_of_known
 
-    found = {batch: factors_of(folder, batch) for batch in batches}
+    found = {batch: factors_of(record, batch) for batch in batches}
     if all(factors is None for factors in found.values()):
         raise UserError(
-            f"VERSION: {folder.path} has no branching factors ({batches[0].factors.name}, ...); start "
+            f"VERSION: {record.folder.path} has no branching factors ({batches[0].factors.name}, ...); start "
             "compute_branching_factor.py first"
         )
     of_split = {}
@@ -123,7 +129,7 @@ def _say_branching_factors(folder, batches, quiet):
     every = np.concatenate(list(of_split.values()))
     splits = ", ".join(f"{_SPLIT_NAMES[split]} {mean_of_known(factors):.4f}" for split, factors in of_split.items())
     say(
-        f"{title(folder)}: branching factor {mean_of_known(every):.4f}, mean over "
+        f"{record.title}: branching factor {mean_of_known(every):.4f}, mean over "
         f"{np.count_nonzero(~np.isnan(every))} samples ({splits})"
     )
 
@@ -139,15 +145,15 @@ def kernel_quality(root: Path) -> None:
     def run(answers):
         from nalsm.evaluation import kernel_quality as measure
 
-        folder = open_run(root, answers, answers["version"])
-        counts = {"SP": measure.test_counts(folder), "AP": measure.noisy_counts(folder)}
+        record = _record(root, answers, answers["version"])
+        counts = {"SP": measure.test_counts(record), "AP": measure.noisy_counts(record)}
         draws = measure.draws_text(answers)
-        say(f"{title(folder)}: {draws}", answers["quiet"])
+        say(f"{record.title}: {draws}", answers["quiet"])
         found = {name: _ranks(name, counted, answers) for name, counted in counts.items()}
-        with folder.locked():
-            measure.write(folder, found, answers["per_class"], answers["seed"])
+        with record.folder.locked():
+            measure.write(record, found, answers["per_class"], answers["seed"])
         results = ", ".join(f"{name} {_mean_and_error(values)} ({_COUNTS[name]})" for name, values in found.items())
-        say(f"{title(folder)}: {results}; mean rank and its standard error over {draws}")
+        say(f"{record.title}: {results}; mean rank and its standard error over {draws}")
 
     text = "Compute the kernel quality of a run: mean rank of its test counts (SP) and of its noisy counts (AP)."
     run_program(command("kernel", text, _kernel_quality_questions(root), run))
@@ -165,9 +171,9 @@ def _kernel_quality_questions(root):
     which = {source.network_kind: name for name, source in DATA_SOURCES.items() if source.noise}
 
     def check_dataset(value, answers):
-        folder = open_run(root, answers, answers["version"])
-        if not is_on(folder, which[value]):
-            raise UserError(f"WHICH_DATASET: read {value} ({which[value]}), but the run is {title(folder)}")
+        record = _record(root, answers, answers["version"])
+        if record.source.name != which[value]:
+            raise UserError(f"WHICH_DATASET: read {value} ({which[value]}), but the run is {record.title}")
 
     return [
         _version_question(root),

@@ -14,7 +14,7 @@ from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
 if TYPE_CHECKING:
-    from nalsm.report.run_data import RunData
+    from nalsm.report.shown_run import ShownRun
 
 Answers = dict[str, Any]
 
@@ -55,7 +55,7 @@ def _write_one(root: Path, answers: Answers) -> None:
     from nalsm.report import write_report
 
     run = _data(root, answers["version"], answers)
-    path = _page(answers, run.folder.report)
+    path = _page(answers, run.record.folder.report)
     TUNING.before_work()
     missing = write_report(run, path)
     say(f"missing: {', '.join(missing).lower()}" if missing else "complete", answers["quiet"])
@@ -76,12 +76,12 @@ def _write_several(root: Path, versions: tuple[int, ...], answers: Answers) -> N
     say(f"comparison: {path}")
 
 
-def _data(root: Path, version: int, answers: Answers) -> "RunData":
-    from nalsm.report.run_data import RunData
+def _data(root: Path, version: int, answers: Answers) -> "ShownRun":
+    from nalsm.report.shown_run import ShownRun
 
     _require_folder(root, version, answers)
     output_dir, networks_dir = (chosen_folder(answers, name, root) for name in ("output_dir", "networks_dir"))
-    return RunData(output_dir, version, networks_dir)
+    return ShownRun(output_dir, version, networks_dir)
 
 
 def _require_folder(root: Path, version: int, answers: Answers) -> None:

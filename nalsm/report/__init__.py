@@ -14,13 +14,13 @@ from nalsm.storage.files import replacing, write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nalsm.report.run_data import RunData
     from nalsm.report.sections import Section
+    from nalsm.report.shown_run import ShownRun
 
 Draw = Callable[["Figure"], bytes]
 
 
-def write_report(run: "RunData", path: Path, draw: Draw | None = None) -> list[str]:
+def write_report(run: "ShownRun", path: Path, draw: Draw | None = None) -> list[str]:
     """Write the report of a run to `path`, and its pictures as PNG into the version folder.
 
     draw : makes the PNG of a figure; `nalsm.report.pictures.png` if not given
@@ -32,7 +32,7 @@ def write_report(run: "RunData", path: Path, draw: Draw | None = None) -> list[s
     parts: list[tuple[Section, str | None]] = []
     missing: list[str] = []
     for section in sections(run):
-        picture = run.folder.report_picture(section.name)
+        picture = run.record.folder.report_picture(section.name)
         if section.figure is None:
             missing.append(section.title)
             picture.unlink(missing_ok=True)  # of an earlier report: it would show something else
@@ -46,7 +46,7 @@ def write_report(run: "RunData", path: Path, draw: Draw | None = None) -> list[s
     return missing
 
 
-def write_comparison(runs: list["RunData"], path: Path, draw: Draw | None = None) -> None:
+def write_comparison(runs: list["ShownRun"], path: Path, draw: Draw | None = None) -> None:
     """Write a page that compares several runs; `draw` as in `write_report`."""
     from nalsm.report.comparison import compare
     from nalsm.report.pictures import png

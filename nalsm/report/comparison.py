@@ -5,28 +5,29 @@ from typing import TYPE_CHECKING
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.report import pictures
-from nalsm.report.run_data import Missing
 from nalsm.report.sections import Section
 from nalsm.report.settings_shown import TITLES
+from nalsm.runs.record import Missing
 
 if TYPE_CHECKING:
-    from nalsm.report.run_data import RunData
+    from nalsm.evaluation import Measure
+    from nalsm.report.shown_run import ShownRun
 
 Facts = list[tuple[str, list]]
 _OTHER_MEASURES = [measure for measure in MEASURES.values() if measure.name != "accuracy"]  # that is shown apart
 _STAGES = ("initialisation", "counting", "readout")
 
 
-def compare(runs: list["RunData"]) -> tuple[list[Section], Facts]:
+def compare(runs: list["ShownRun"]) -> tuple[list[Section], Facts]:
     """Return (sections, [(name of a fact, its value for each run)])."""
     return [_accuracies(runs), _curves(runs)], _facts(runs)
 
 
-def _test_percent(run):
+def _test_percent(run: "ShownRun") -> float | None:
     return 100 * run.status.accuracies["test"] if run.status.accuracies else None
 
 
-def _accuracies(runs):
+def _accuracies(runs: list["ShownRun"]) -> Section:
     rows = [
         (f"{run.status.version}: {run.status.model}\n{run.status.dataset}", _test_percent(run), run.published)
         for run in runs
@@ -51,11 +52,11 @@ def _accuracies(runs):
     return Section("comparison", "Test accuracy", text, alt, pictures.comparison(rows))
 
 
-def _curves(runs):
+def _curves(runs: list["ShownRun"]) -> Section:
     title, curves = "Validation accuracy while the readout trains", []
     for run in runs:
         try:
-            values = run.accuracies()["valid"]
+            values = run.accuracies["valid"]
         except Missing:
             continue
         if len(values):
@@ -67,12 +68,12 @@ def _curves(runs):
     return Section("curves", title, text, alt, pictures.learning_curves(curves))
 
 
-def _value(run, measure):
-    values = measure.read(run.folder)
+def _value(run: "ShownRun", measure: "Measure") -> str:
+    values = measure.read(run.record)
     return measure.text(values) if values else "not computed"
 
 
-def _facts(runs):
+def _facts(runs: list["ShownRun"]) -> Facts:
     def percent(run, split):
         accuracies = run.status.accuracies
         return f"{100 * accuracies[split]:.2f} %" if accuracies else "not yet"
@@ -85,7 +86,7 @@ def _facts(runs):
     facts = [
         ("model", lambda run: run.status.model),
         ("data", lambda run: run.status.dataset),
-        ("knobs", lambda run: ", ".join(run.knob_labels) or "none"),
+        ("knobs", lambda run: ", ".join(run.record.model.describe_knobs(run.record.knobs)) or "none"),
         ("state", lambda run: run.status.state or f"cannot be read: {run.status.problem}"),
         ("test accuracy", lambda run: percent(run, "test")),
         ("published", lambda run: f"{run.published} % ({run.published.kind})" if run.published else "no figure"),
@@ -100,6 +101,6 @@ def _facts(runs):
             (f"seconds, {stage}", lambda run, stage=stage: f"{run.status.seconds.get(stage, 0):,.0f}")
             for stage in _STAGES
         ),
-        ("started", lambda run: run.parameters.get("started", "?")),
+        ("started", lambda run: run.record.sessions[-1].get("started", "?")),
     ]
     return [(name, [value(run) for run in runs]) for name, value in facts]

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from nalsm.evaluation.paper import Published
+from nalsm.runs.record import best_cycle
 from nalsm.storage.files import replacing
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -76,7 +77,7 @@ def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = Non
     """Accuracy after each cycle; accuracies: fractions by split, [cycles]; published: mean in percent."""
     figure = new_figure(4.6)
     axes = figure.add_subplot()
-    best = int(np.argmax(accuracies["valid"]))
+    best = best_cycle(accuracies["valid"])
     cycles = np.arange(1, len(accuracies["valid"]) + 1)
     for split, (name, colour, dashes) in SPLIT_STYLES.items():
         axes.plot(
@@ -90,12 +91,10 @@ def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = Non
         )
     if published:
         axes.axhline(published, color=GREY, lw=1, zorder=0, label=f"published, test: {published:.2f} %")
-    axes.axvline(best + 1, color=BLACK, lw=1, ls=":")
+    axes.axvline(best, color=BLACK, lw=1, ls=":")
     for split in ("valid", "test"):
-        axes.plot(best + 1, 100 * accuracies[split][best], "o", ms=8, mfc="none", mec=BLACK, mew=1.4)
-    axes.plot(
-        [], [], "o", ls=":", color=BLACK, ms=8, mfc="none", mew=1.4, lw=1, label=f"best validation: cycle {best + 1}"
-    )
+        axes.plot(best, 100 * accuracies[split][best - 1], "o", ms=8, mfc="none", mec=BLACK, mew=1.4)
+    axes.plot([], [], "o", ls=":", color=BLACK, ms=8, mfc="none", mew=1.4, lw=1, label=f"best validation: cycle {best}")
     reference = [] if published is None else [published]
     low, high = accuracy_range([100 * values for values in accuracies.values()], reference)
     axes.set(

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nalsm.evaluation.paper import FULL, SOURCE
-from nalsm.models import MODELS
-from nalsm.readout import CountBlock, Readout
+from nalsm.readout import CountBlock
 from nalsm.report import pictures
-from nalsm.report.run_data import Missing, RunData
+from nalsm.report.shown_run import ShownRun
 from nalsm.rules import WEIGHT_BOUND
+from nalsm.runs.record import Missing
 
 Drawn = tuple[str, str, Figure]  # text, alternative text, picture
 
@@ -33,7 +33,7 @@ class Section:
     figure: Figure | None = None
 
 
-def sections(run: RunData) -> Iterator[Section]:
+def sections(run: ShownRun) -> Iterator[Section]:
     """Yield the sections of a run's page, one at a time (a figure takes memory)."""
     for make, name, title in (
         (accuracy, "accuracy", "Accuracy while the readout trains"),
@@ -53,17 +53,17 @@ def sections(run: RunData) -> Iterator[Section]:
             yield Section(name, title, text, alt, figure)
 
 
-def published_sentence(run: RunData) -> str:
+def published_sentence(run: ShownRun) -> str:
     """Return what the paper has for the same model and data, and why the run may differ."""
-    if run.is_simulated:
+    if run.record.is_simulated:
         return (
             "The recordings are simulated ones, not N-MNIST: there is no published figure, and published figures for "
             "N-MNIST must not be compared with this one."
         )
     if run.published is None:
-        return f"There is no published figure for {run.status.model} on {run.status.dataset} with this network size."
+        return f"There is no published figure for {run.cell} with this network size."
     text = (
-        f"Published for {run.status.model} on {run.status.dataset}: {run.published} % (mean and standard deviation "
+        f"Published for {run.cell}: {run.published} % (mean and standard deviation "
         f"over {run.published.networks} networks of {run.n_liquid} neurons, {run.published.kind}; {SOURCE})."
     )
     if run.is_reduced:
@@ -74,42 +74,35 @@ def published_sentence(run: RunData) -> str:
     return text
 
 
-def accuracy(run: RunData) -> Drawn:
+def accuracy(run: ShownRun) -> Drawn:
     """Accuracy after each cycle, and the published figure."""
-    accuracies = run.accuracies()
+    accuracies, best = run.accuracies, run.best_cycle
     cycles = len(accuracies["valid"])
-    if not cycles:
-        raise Missing("no cycle is done yet")
-    best = int(np.argmax(accuracies["valid"]))
-    valid, test, train = (100 * accuracies[split][best] for split in ("valid", "test", "train"))
-    so_far = "" if run.folder.is_finished() else f" of {run.identity['cycles']:,} (the run is not finished)"
+    valid, test, train = (100 * accuracies[split][best - 1] for split in ("valid", "test", "train"))
+    so_far = "" if run.record.is_finished else f" of {run.identity['cycles']:,} (the run is not finished)"
     text = (
         f"Share of samples classified correctly after each of {cycles:,} cycles{so_far}. Validation is best at cycle "
-        f"{best + 1:,} ({valid:.2f} %, circles); the test accuracy there, {test:.2f} %, is the accuracy of the run "
+        f"{best:,} ({valid:.2f} %, circles); the test accuracy there, {test:.2f} %, is the accuracy of the run "
         f"(training samples: {train:.2f} %). {published_sentence(run)}"
     )
-    alt = (
-        f"Three curves of accuracy over {cycles} cycles; at cycle {best + 1} validation {valid:.2f} %, test "
-        f"{test:.2f} %"
-    )
+    alt = f"Three curves of accuracy over {cycles} cycles; at cycle {best} validation {valid:.2f} %, test {test:.2f} %"
     return text, alt, pictures.accuracy(accuracies, run.published.mean if run.published else None)
 
 
 @lru_cache(maxsize=1)  # two pictures show it
-def confusion_matrix(run: RunData) -> np.ndarray:
+def confusion_matrix(run: ShownRun) -> np.ndarray:
     """Return the confusion matrix of the test set at the best validation cycle: int [classes, classes].
 
     Rows are true classes, columns predicted ones.
     """
-    counts, labels, size = run.test_counts
-    readout = Readout.from_parameters(*run.best_readout)
-    predicted = readout.predict(CountBlock.pack(counts.reshape(-1, size, counts.shape[1])))  # batches as in training
+    counts, readout = run.counts["test"], run.readout
+    batches = counts.reshape(-1, run.record.batch_size, counts.shape[1])  # as in training: they share a normalisation
     matrix = np.zeros((readout.n_classes, readout.n_classes), int)
-    np.add.at(matrix, (labels, predicted.ravel()), 1)
+    np.add.at(matrix, (run.labels["test"], readout.predict(CountBlock.pack(batches)).ravel()), 1)
     return matrix
 
 
-def confusion(run: RunData) -> Drawn:
+def confusion(run: ShownRun) -> Drawn:
     """Confusion matrix of the test set."""
     matrix = confusion_matrix(run)
     word, total, right = run.class_word, int(matrix.sum()), int(np.trace(matrix))
@@ -129,7 +122,7 @@ def confusion(run: RunData) -> Drawn:
     return text, alt, pictures.confusion(matrix, run.classes, word)
 
 
-def class_accuracy(run: RunData) -> Drawn:
+def class_accuracy(run: ShownRun) -> Drawn:
     """Test accuracy of each class."""
     matrix = confusion_matrix(run)
     percent = 100 * np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)
@@ -144,15 +137,15 @@ def class_accuracy(run: RunData) -> Drawn:
     return text, alt, pictures.class_accuracy(matrix, run.classes, run.class_word)
 
 
-def raster(run: RunData) -> Drawn:
+def raster(run: ShownRun) -> Drawn:
     """Spikes of the first recorded sample."""
     split, batch = run.recorded_batches()[0]
-    all_spikes, labels = run.recordings(split, batch)
-    network, spikes = run.network, all_spikes[0]
+    recorded, network = run.recorded(split, batch), run.network
+    spikes = recorded.spikes[0]
     steps, liquid = len(spikes), spikes[:, : network.n_liquid]
     split_name = pictures.SPLIT_STYLES[split][0]
     text = (
-        f"Every spike of the liquid during one {split_name} sample, a {run.classes[labels[0]]}, "
+        f"Every spike of the liquid during one {split_name} sample, a {run.classes[recorded.labels[0]]}, "
         f"presented for {steps} ms (above), and the number of spikes in each millisecond (below). The "
         f"{network.n_liquid:,} liquid neurons fire {liquid.sum() / steps:.1f} spikes per ms on average, "
         f"{1000 * liquid.mean():.0f} Hz each; the inputs {spikes[:, network.n_liquid :].sum() / steps:.1f} per ms."
@@ -161,7 +154,7 @@ def raster(run: RunData) -> Drawn:
     return text, alt, pictures.raster(spikes, network.n_exc, network.n_liquid)
 
 
-def branching(run: RunData) -> Drawn:
+def branching(run: ShownRun) -> Drawn:
     """Branching factor of each recorded sample."""
     by_split: dict[str, np.ndarray] = {}
     for split, batch in run.recorded_batches():
@@ -169,24 +162,24 @@ def branching(run: RunData) -> Drawn:
     factors = np.concatenate(list(by_split.values()))
     if np.isnan(factors).all():
         raise Missing("no recorded sample has spikes between 29 ms after its beginning and 29 ms before its end")
-    mean, published = float(np.nanmean(factors)), run.published_branching
+    mean, published = float(np.nanmean(factors)), run.published_of("branching_factor", "mean")
     text = (
         f"How many spikes follow a spike of a neuron, for each that came before it, in the {len(factors)} recorded "
         "samples. Near 1 activity neither dies out nor grows, which is called the edge of chaos; the mean here is "
         f"{mean:.2f}. "
     )
-    if published and not run.is_simulated:
-        text += f"Published for {run.status.model} on {run.status.dataset}: {published} ({published.kind}; {SOURCE})."
+    if published:
+        text += f"Published for {run.cell}: {published} ({published.kind}; {SOURCE})."
     else:
         text += "There is no published figure for this model, data and network size."
     alt = f"Branching factor of {len(factors)} samples, mean {mean:.2f}"
     return text, alt, pictures.branching(by_split, published.mean if published else None)
 
 
-def weights(run: RunData) -> Drawn:
+def weights(run: ShownRun) -> Drawn:
     """Histograms of weights after initialisation."""
-    values, before, learns = run.weights()
-    network = run.network
+    values, network, model = run.weights, run.network, run.record.model
+    before = model.starting_weight(run.record.knobs)
     if values.shape != (network.n_synapses,):
         raise Missing("W_INI.wdata has not one weight for each synapse of the network")
     pre = np.where(network.is_input, 2, network.pre >= network.n_exc)
@@ -199,9 +192,8 @@ def weights(run: RunData) -> Drawn:
     groups["input"] = values[pre == 2]
     mean = float(np.abs(values[pre < 2]).mean()) if np.any(pre < 2) else 0.0
     text = f"Weights by type of synapse (pre → post; E excitatory, I inhibitory). All started at ±{before:g} (dashed). "
-    make_rule = MODELS[run.status.model].initialisation
-    if learns and make_rule:
-        rule = make_rule(run.status.knobs)
+    if model.initialisation:
+        rule = model.initialisation(run.record.knobs)
         text += (
             f"Initialisation with {rule.title} left liquid synapses a mean absolute weight of {mean:.2f}. Its bounds "
             f"are ±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."
@@ -211,16 +203,16 @@ def weights(run: RunData) -> Drawn:
     alt = "Histograms of weights: " + "; ".join(
         f"{title} mean {part.mean():.2f}" for title, part in groups.items() if len(part)
     )
-    bound = float(WEIGHT_BOUND) if learns else before
+    bound = float(WEIGHT_BOUND) if model.initialisation else before
     return text, alt, pictures.weights(groups, before, bound)
 
 
-def rates(run: RunData) -> Drawn:
+def rates(run: ShownRun) -> Drawn:
     """Mean rate of each liquid neuron on the grid."""
     network = run.network
     if network.positions is None:
         raise Missing("the network file has no grid positions")
-    counts, _, _ = run.test_counts
+    counts = run.counts["test"]
     hertz = counts.mean(axis=0) * 1000 / int(run.identity["sample_ms"])
     excitatory, inhibitory = hertz[: network.n_exc], hertz[network.n_exc :]
     means = " and ".join(
@@ -237,16 +229,16 @@ def rates(run: RunData) -> Drawn:
     return text, alt, pictures.rates(hertz, network.positions, network.n_exc)
 
 
-def times(run: RunData) -> Drawn:
+def times(run: ShownRun) -> Drawn:
     """Seconds of each stage."""
     seconds = run.status.seconds
     if not seconds:
         raise Missing("no stage is complete yet")
-    details = run.parameters
+    session = run.record.sessions[-1]
     text = (
         f"{sum(seconds.values()):,.0f} s in total, over all sessions of the run, on "
-        f"{details.get('machine', 'a machine')} with {details.get('threads', '?')} threads for the liquid (engine: "
-        f"{run.identity.get('engine', '?')})."
+        f"{session.get('machine', 'a machine')} with {session.get('threads', '?')} threads for the liquid (engine: "
+        f"{run.identity['engine']})."
     )
     alt = "; ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())
     return text, alt, pictures.times(seconds)

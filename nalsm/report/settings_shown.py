@@ -1,10 +1,10 @@
-"""Everything that a run's parameter file has, by plain names."""
+"""Everything that the parameter file of a run contains, by plain names."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nalsm.report.run_data import RunData
+    from nalsm.report.shown_run import ShownRun
 
 Rows = list[tuple[str, Any]]
 
@@ -30,21 +30,29 @@ TITLES = {
 }
 
 
-def settings_shown(run: "RunData") -> list[tuple[str, Rows]]:
-    """Return [(group, [(plain name, value)])] of all that was recorded of a run; groups without rows are left out."""
-    details = {name: value for name, value in run.parameters.items() if name not in ("identity", "format", "sha256")}
-    groups = {
-        "What decides the result": [*run.knob_values, *_rows(run.identity)],
-        "What does not decide it": _rows(details),
-        **{_title(name).capitalize(): _rows(value) for name, value in details.items() if isinstance(value, dict)},
-    }
-    return [(group, rows) for group, rows in groups.items() if rows]
+def settings_shown(run: "ShownRun") -> list[tuple[str, Rows]]:
+    """Return [(group, [(plain name, value)])] of all that was recorded of a run, without empty groups.
+
+    A run that was resumed with other versions or threads has a group for each.
+    """
+    sessions = run.record.sessions
+    groups = [
+        ("What decides the result", [*run.knob_values, *_rows(run.identity)]),
+        ("What does not decide it", _rows(run.record.details)),
+    ]
+    for number, session in enumerate(sessions, 1):
+        part = f", part {number} of the run" if len(sessions) > 1 else ""
+        groups += [
+            (f"Program and machine{part}", _rows(session)),
+            (f"Versions{part}", _rows(session.get("packages") or {})),
+        ]
+    return [(group, rows) for group, rows in groups if rows]
 
 
 def _rows(values: Mapping[str, Any]) -> Rows:
     """Return the entries that are single values; knobs are shown apart."""
     return [(_title(name), value) for name, value in values.items()
-            if not isinstance(value, dict | list)]  # fmt: skip
+            if not isinstance(value, dict | list) and name not in ("format", "sha256")]  # fmt: skip
 
 
 def _title(name: str) -> str:

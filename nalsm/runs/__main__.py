@@ -1,7 +1,7 @@
 """python -m nalsm.runs: see --help."""
 
 from nalsm.console.program import run_program
-from nalsm.runs.listing import main
+from nalsm.programs.runs import main
 
 if __name__ == "__main__":
     run_program(main)

@@ -2,8 +2,9 @@
 
 import shutil
 
-from nalsm.datasets import source_of
 from nalsm.runs.folder import RunFolder
+from nalsm.runs.record import RunRecord
+from nalsm.support.errors import UserError
 
 
 class NoiseFolder(RunFolder):
@@ -49,10 +50,16 @@ class NoiseFolder(RunFolder):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def open_noise(trained):
-    """Return the NoiseFolder of an open run; its `identity` is None where there is no noisy test set of the run."""
-    noisy = NoiseFolder(trained.path.parent, trained.version, source_of(trained.identity["dataset"]).noise)
+def open_noise(run: RunRecord) -> NoiseFolder:
+    """Return the NoiseFolder of a run; its `identity` is None if the folder has no noisy test set of this run.
+
+    Raises UserError if the run's data set has no noisy test set, DamagedFile if the noisy test set's parameters are
+    damaged.
+    """
+    if run.source.noise is None:
+        raise UserError(f"VERSION: {run.title}: there is no noisy test set of {run.source.name}")
+    noisy = NoiseFolder(run.folder.path.parent, run.version, run.source.noise)
     recorded = noisy.recorded_parameters()
-    if recorded and recorded.identity.get("run") == trained.run_hash:
+    if recorded and recorded.identity.get("run") == run.folder.run_hash:
         noisy.open()
     return noisy

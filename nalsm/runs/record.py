@@ -5,13 +5,15 @@ Everything that looks at a run (list, report, measures, sweep) opens it here.
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from nalsm.datasets import DataSource, is_known, is_simulated, program_name, source_of
 from nalsm.models import MODELS, Model
+from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.names import COUNTS, LABELS, SPLITS
+from nalsm.runs.names import COUNTS, LABELS, SAMPLE_IDS, SPIKES, SPLITS
 from nalsm.runs.parameters import Parameters
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -24,6 +26,22 @@ _INITIALISATION = ("init_samples", "init_ms")  # only of models that have one
 
 class Missing(UserError):
     """A part of a run is not there (yet); the text says why."""
+
+
+class Recorded(NamedTuple):
+    """Recorded spikes.
+
+    spikes : bool [n, ms, N], liquid neurons first, then inputs; labels, sample_ids : int [n]
+    """
+
+    spikes: np.ndarray
+    labels: np.ndarray
+    sample_ids: np.ndarray
+
+
+def best_cycle(valid: np.ndarray) -> int:
+    """Return the first cycle (from 1) with the highest validation accuracy; valid: [cycles], at least one."""
+    return int(np.argmax(valid)) + 1
 
 
 def open_record(output_dir: Path, version: int) -> "RunRecord":
@@ -130,6 +148,26 @@ class RunRecord:
         """Return the counts uint16 [n, R] and labels [n] of a split; raises as `read_counts`."""
         return read_counts(self.folder, self.count_paths(split))
 
+    def read_recorded(self, split: str, batch: int, n_neurons: int) -> Recorded:
+        """Return the recorded spikes of a batch; n_neurons: N of the network. Raises as `read_counts`."""
+        arrays, _ = self.folder.read(self.folder.spikes(split, batch))
+        spikes = np.zeros((len(arrays[LABELS]), self.identity["sample_ms"], n_neurons), bool)
+        spikes[tuple(arrays[SPIKES].T)] = True
+        return Recorded(spikes, arrays[LABELS], arrays[SAMPLE_IDS])
+
+    def load_network(self, networks_dir: Path) -> Network:
+        """Return the network of the run from its file.
+
+        Raises UserError if the file is missing or contains another network, DamagedFile if it is damaged.
+        """
+        path = network_path(networks_dir, self.network_number)
+        if not path.is_file():
+            raise UserError(f"--networks-dir: there is no {path}, the network of version {self.version}")
+        network = Network.load(path)
+        if network.fingerprint != self.identity["network_sha256"]:
+            raise UserError(f"--networks-dir: {path} is not the network that version {self.version} was trained with")
+        return network
+
 
 def read_counts(folder: RunFolder, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     """Return the counts uint16 [n, R] and labels [n] of count files of an opened run, in order.
@@ -162,24 +200,3 @@ def _problem(identity: dict) -> str | None:
 
 def _is_whole(value: object, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
-
-
-def open_run(root, answers, version):
-    from nalsm.runs.settings import chosen_folder
-
-    return open_record(chosen_folder(answers, "output_dir", root), version).folder
-
-
-def title(folder):
-    return f"version {folder.version}, {folder.identity['model']} on {folder.identity['dataset']}"
-
-
-def is_on(folder, dataset):
-    return source_of(folder.identity["dataset"]).name == dataset
-
-
-def runner(folder, noise=False):
-    return program_name(folder.identity["model"], folder.identity["dataset"], noise)
-
-
-counts_of = read_counts

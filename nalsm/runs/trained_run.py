@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from nalsm.network import Network, network_path
-from nalsm.runs.names import ACCURACY_NAMES, BEST_BIASES, BEST_WEIGHTS, LABELS, SAMPLE_IDS, SPIKES, SPLITS, WEIGHTS
-from nalsm.runs.record import Missing, RunRecord, open_record
+from nalsm.network import Network
+from nalsm.runs.names import ACCURACY_NAMES, BEST_BIASES, BEST_WEIGHTS, SPLITS, WEIGHTS
+from nalsm.runs.record import Missing, Recorded, RunRecord, best_cycle, open_record
 from nalsm.runs.settings import Settings, default_folder, settings_of
 from nalsm.support.errors import DamagedFile, NalsmError
 
@@ -28,24 +28,17 @@ def load_run(version: int, output_dir: Path | None = None, networks_dir: Path | 
     return TrainedRun(record, Path(networks_dir or default_folder("networks_dir")))
 
 
-class Recorded(NamedTuple):
-    """Recorded spikes.
-
-    spikes : bool [n, ms, N], liquid neurons first, then inputs; labels, sample_ids : int [n]
-    """
-
-    spikes: np.ndarray
-    labels: np.ndarray
-    sample_ids: np.ndarray
+_T = TypeVar("_T")
 
 
-class BySplit(Mapping):
+class BySplit(Mapping[str, _T]):
     """Values for "valid", "test" and "train", each computed when it is first asked for."""
 
-    def __init__(self, read: Callable[[str], object]) -> None:
-        self._read, self._found = read, {}
+    def __init__(self, read: Callable[[str], _T]) -> None:
+        self._read = read
+        self._found: dict[str, _T] = {}
 
-    def __getitem__(self, split: str) -> object:
+    def __getitem__(self, split: str) -> _T:
         if split not in SPLITS:
             raise KeyError(split)
         if split not in self._found:
@@ -97,18 +90,10 @@ class TrainedRun:
     @cached_property
     def network(self) -> Network:
         """The Network of the run."""
-        path = network_path(self.networks_dir, self.record.network_number)
         try:
-            network = Network.load(path)
-        except FileNotFoundError:
-            raise Missing(f"--networks-dir: there is no {path}, the network of version {self.record.version}") from None
+            return self.record.load_network(self.networks_dir)
         except NalsmError as error:
             raise Missing(str(error)) from None
-        if network.fingerprint != self.record.identity["network_sha256"]:
-            raise Missing(
-                f"--networks-dir: {path} is not the network that version {self.record.version} was trained with"
-            )
-        return network
 
     # ---- results ----------------------------------------------------------------------------------
 
@@ -130,7 +115,7 @@ class TrainedRun:
         valid = self.accuracies["valid"]
         if not len(valid):
             raise Missing("no training cycle of the readout is complete")
-        return int(valid.argmax()) + 1
+        return best_cycle(valid)
 
     @cached_property
     def readout(self) -> "Readout":
@@ -160,11 +145,9 @@ class TrainedRun:
 
     def recorded(self, split: str, batch: int) -> Recorded:
         """Return the recorded spikes of a batch."""
-        arrays = self._read(self.record.folder.spikes(split, batch), "counting")
-        labels = arrays[LABELS].astype(int)
-        spikes = np.zeros((len(labels), self.record.identity["sample_ms"], self.network.n_neurons), bool)
-        spikes[tuple(arrays[SPIKES].T)] = True
-        return Recorded(spikes, labels, arrays[SAMPLE_IDS].astype(int))
+        with self._missing("counting"):
+            spikes, labels, ids = self.record.read_recorded(split, batch, self.network.n_neurons)
+            return Recorded(spikes, labels.astype(int), ids.astype(int))
 
     def _all_recorded(self, split: str) -> Recorded:
         found = [self.recorded(split, batch) for of, batch in self.recorded_batches() if of == split]

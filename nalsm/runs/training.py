@@ -17,7 +17,7 @@ from nalsm.console.progress import progress, say
 from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
-from nalsm.runs.counting import Counting, count_spikes
+from nalsm.runs.counting import Counting, count_spikes, recorded_samples
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import SPLITS
 from nalsm.runs.readout_training import train_readout
@@ -29,7 +29,6 @@ from nalsm.support.resources import cores, peak_memory_bytes
 from nalsm.support.tuning import TUNING
 from nalsm.support.versions import package_versions
 
-RECORDED_SAMPLES = 20  # of a batch whose spikes are kept
 _PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
 
 
@@ -244,14 +243,3 @@ def snapshot_samples(n_snapshots, n_train, seed):
     n_orders = -(-n_snapshots // n_train)
     orders = [stream(seed, "snapshot order", k).permutation(n_train) for k in range(n_orders)]
     return np.concatenate([*orders, np.empty(0, np.int64)])[:n_snapshots].astype(np.int64)
-
-
-def recorded_samples(batch, batch_size):
-    """Return the samples of a batch whose spikes are kept: about one batch in 10,000 samples has any."""
-    if TUNING.recorded_samples:
-        return TUNING.recorded_samples(batch, batch_size)
-    every = max(10_000 // batch_size, 1)
-    if batch % every != every - 1:
-        return []
-    places = (round(batch_size * n / RECORDED_SAMPLES) for n in range(RECORDED_SAMPLES))
-    return sorted({place for place in places if place < batch_size})

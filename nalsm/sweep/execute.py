@@ -1,4 +1,4 @@
-"""Run the cells of a sweep: start what is not done yet, go on past a cell that fails, say so at the end."""
+"""Run the cells of a sweep: start the programs whose results are incomplete, and report failed cells at the end."""
 
 import os
 import subprocess
@@ -15,13 +15,18 @@ from nalsm.support.tuning import TUNING
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.steps import Places, Step, steps_of
 
-_SECONDS_TO_STOP = 15.0  # a training writes a checkpoint before it ends
+# From SIGTERM to SIGKILL. Only the initialisation writes a checkpoint when it is stopped. The other stages write files
+# as they go, and repeat what is newer than the last one.
+_SECONDS_TO_STOP = 15.0
 _WORDS = {"there": "already done", "made": "done", "failed": "failed"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended: "there" (nothing to do), "made" or "failed", with the reason."""
+    """How a cell ended.
+
+    state : "there" (nothing to do), "made" or "failed"; reason : of a failure
+    """
 
     cell: Cell
     state: str
@@ -29,14 +34,14 @@ class Outcome:
 
 
 def run_cells(cells: list[Cell], places: Places, quiet: bool = False) -> list[Outcome]:
-    """Bring every cell to its results, one after another; return the Outcomes."""
+    """Run the programs of every cell, one cell after another; return the Outcomes."""
     outcomes = []
     for number, cell in enumerate(cells, 1):
         outcomes.append(run_cell(cell, places, partial(_tell, f"[{number}/{len(cells)}]"), quiet))
     return outcomes
 
 
-def _tell(place, text):
+def _tell(place: str, text: str) -> None:
     say(f"{place} {text}")
 
 
@@ -44,9 +49,9 @@ def run_cell(
     cell: Cell, places: Places, tell: Callable[[str], None], quiet: bool = False, only: str | None = None,
     silent: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Start the programs of a cell that have no results yet; return its Outcome.
+    """Start the programs of a cell whose results are incomplete; return its Outcome.
 
-    only : name of the one step to do; silent : the programs' standard output goes nowhere
+    only : name of a step, if no other is to be done; silent : discard the programs' standard output
     """
     state = "there"
     for step in steps_of(cell, places, quiet):
@@ -67,7 +72,7 @@ def run_cell(
 
 
 def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> list[Outcome]:
-    """Bring every cell to its results, each on one worker; return the Outcomes in the order in which they end.
+    """Run the programs of every cell, each cell on one worker; return the Outcomes in the order in which they end.
 
     The workers share the folders and the checkout with this program, under the same paths. Networks are made here
     first, because several cells may need the same one.
@@ -84,8 +89,8 @@ def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> lis
     return outcomes
 
 
-def _on_worker(places, cell):
-    """Run a cell on a worker; the program of a lost worker may still be ending in the cell's folder."""
+def _on_worker(places: Places, cell: Cell) -> Outcome:
+    """Run a cell on a worker, as soon as no program of a lost worker holds the cell's folder."""
     while RunFolder(places.output_dir, cell.version).is_locked():
         time.sleep(TUNING.seconds_between_looks)
     return run_cell(cell, places, lambda _text: None, quiet=True, silent=True)
@@ -117,9 +122,11 @@ def start(step: Step, silent: bool = False) -> tuple[int, str]:
 
 
 def summary(outcomes: list[Outcome]) -> list[str]:
-    """Return lines that say how many cells are done and why others failed."""
+    """Return how many cells are done, and a line for each failure."""
     states = [outcome.state for outcome in outcomes]
     done = len(states) - states.count("failed")
-    lines = [f"{done} of {len(states)} cells are done, {states.count('there')} of them were before"] if done else []
+    lines = (
+        [f"{done} of {len(states)} cells are done, {states.count('there')} of them were done before"] if done else []
+    )
     lines += [f"failed: {outcome.cell.title}: {outcome.reason}" for outcome in outcomes if outcome.state == "failed"]
     return lines

@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from nalsm.datasets import NETWORK_INPUTS
-from nalsm.evaluation.paper import (
-    Published,
-    PublishedKernelQuality,
-    is_reduced,
-    published_accuracy,
-    published_branching,
-    published_kernel_quality,
-)
+from nalsm.evaluation import MEASURES
+from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.models import MODELS
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
@@ -47,7 +41,7 @@ class Group:
 
     @property
     def knobs(self) -> str:
-        """The knobs in words; "-" for a model without."""
+        """The knobs in words, "-" if the model has none."""
         model = MODELS[self.model]
         if not self.chosen:
             return ", ".join(model.describe_knobs(self.cell.knobs)) or "-"
@@ -56,35 +50,30 @@ class Group:
 
     @property
     def published(self) -> Published | None:
-        """The published accuracies to compare with."""
-        return self._published(published_accuracy)
+        """The published test accuracies (percent) to compare with."""
+        return self.published_of("accuracy", "test")
 
-    @property
-    def published_branching(self) -> Published | None:
-        return self._published(published_branching)
-
-    @property
-    def published_ranks(self) -> PublishedKernelQuality | None:
-        return self._published(lambda *cell: published_kernel_quality(*cell[:3]))
-
-    def _published(self, function):
+    def published_of(self, measure: str, value: str) -> Published | None:
+        """Return the published figure of a measure at these knobs; None for a reduced run, or if there is none."""
+        if self.is_reduced:
+            return None
         knobs = None if self.chosen else self.cell.knobs
-        return None if self.is_reduced else function(self.model, self.dataset, self.cell.network.n_liquid, knobs)
+        figures = MEASURES[measure].published(self.model, self.dataset, self.cell.network.n_liquid, knobs)
+        return figures.get(value)
 
     @property
     def accuracies(self) -> list[float]:
         """Test accuracies in percent."""
         return [run.test for run in self.runs]
 
-    @property
-    def branching(self) -> list[float]:
-        return [run.measures["branching_factor"]["mean"] for run in self.runs if "branching_factor" in run.measures]
+    def values_of(self, measure: str, value: str) -> list[float]:
+        """Return a value of a measure for each network on which it was computed."""
+        return [run.measures[measure][value] for run in self.runs if measure in run.measures]
 
     @property
-    def ranks(self) -> tuple[list[float], list[float]]:
-        """SP of each network, and AP of each."""
-        known = [run.measures["kernel_quality"] for run in self.runs if "kernel_quality" in run.measures]
-        return [values["SP"] for values in known], [values["AP"] for values in known]
+    def branching(self) -> list[float]:
+        """Branching factor of each network."""
+        return self.values_of("branching_factor", "mean")
 
 
 def run_of(cell: Cell, store: Iterable[StoredRun]) -> StoredRun | None:
@@ -92,7 +81,7 @@ def run_of(cell: Cell, store: Iterable[StoredRun]) -> StoredRun | None:
     return max((run for run in store if _is_of(cell, run)), key=lambda run: run.started, default=None)
 
 
-def _is_of(cell, run):
+def _is_of(cell: Cell, run: StoredRun) -> bool:
     network, settings = cell.network, cell.settings
     return (
         run.model == cell.model

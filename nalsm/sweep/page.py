@@ -139,15 +139,14 @@ def _rank(group):
 def _measures(groups):
     rows = []
     for group in sorted(groups, key=_rank):
-        sp, ap = group.ranks
+        sp, ap = (group.values_of("kernel_quality", name) for name in ("SP", "AP"))
         if not group.branching and not sp:
             continue
-        ranks = group.published_ranks if sp else None
-        published = (ranks.sp, ranks.ap) if ranks else ("-", "-")
+        published = [(sp and group.published_of("kernel_quality", name)) or "-" for name in ("SP", "AP")]
         rows.append(
             (
                 *_setting(group), len(group.branching), *_statistics(group.branching, 3),
-                group.published_branching or "-", len(sp), *_statistics(sp), published[0], *_statistics(ap),
+                _published_branching(group), len(sp), *_statistics(sp), published[0], *_statistics(ap),
                 published[1],
             )
         )  # fmt: skip
@@ -163,6 +162,10 @@ def _measures(groups):
     )  # fmt: skip
 
 
+def _published_branching(group):
+    return group.published_of("branching_factor", "mean") or "-"
+
+
 # ---- curves --------------------------------------------------------------------------------------
 
 
@@ -173,7 +176,7 @@ def _curves(groups, path):
         values = [group.cell.knobs[name] for group in members]
         rows = [
             (f"{value:g}", _networks(group), *_statistics(group.accuracies), group.published or "-",
-             *_statistics(group.branching, 3), group.published_branching or "-")
+             *_statistics(group.branching, 3), _published_branching(group))
             for value, group in zip(values, members, strict=True)
         ]  # fmt: skip
         picture = _save(pictures.knob_curve(knob.heading, values, members), path, f"{title} {knob.title}")

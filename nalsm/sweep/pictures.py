@@ -20,7 +20,7 @@ def knob_curve(name: str, values: list[float], groups: list[Group]) -> Figure:
     known = [(value, group.branching) for value, group in zip(values, groups, strict=True) if group.branching]
     if known:
         _points(lower, [value for value, _ in known], [factors for _, factors in known], ORANGE, "these runs")
-    _published(lower, values, [group.published_branching for group in groups])
+    _published(lower, values, [group.published_of("branching_factor", "mean") for group in groups])
     lower.axhline(1, color=GREY, lw=1, ls=":", label="edge of chaos: 1")
     tidy(lower, xlabel=name, ylabel="branching factor")
     legend(lower)

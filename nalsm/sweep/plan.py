@@ -14,8 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm import evaluation
 from nalsm.datasets import DATA_SOURCES, source_of
+from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
 from nalsm.runs.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
 from nalsm.support.errors import UserError
@@ -25,7 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MEASURES = tuple(name for name in evaluation.MEASURES if name != "accuracy")  # every finished run has an accuracy
+COMPUTED_MEASURES = tuple(name for name in MEASURES if name != "accuracy")  # a finished run has its accuracy
 _SIMULATED = "simulated N-MNIST"  # may stand for a data set: the recordings have to be simulated ones
 _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
 _ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures"}
@@ -246,8 +246,9 @@ class _Entry:
     def _measures(self):
         measures = self.contents.get("measures", [])
         for measure in measures if isinstance(measures, list) else [measures]:
-            if measure not in MEASURES:
-                raise UserError(f"{self.where}: measures has {measure!r}, expected a list of {', '.join(MEASURES)}")
+            if measure not in COMPUTED_MEASURES:
+                known = ", ".join(COMPUTED_MEASURES)
+                raise UserError(f"{self.where}: measures has {measure!r}, expected a list of {known}")
         if "kernel_quality" in measures and not self.source.noise:
             raise UserError(f"{self.where}: kernel_quality needs a noisy test set, there is none of {self.dataset}")
         return tuple(measures)

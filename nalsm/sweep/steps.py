@@ -1,4 +1,4 @@
-"""The programs that bring a cell to its results, each with its answers, and how to tell that it is done."""
+"""The programs that a cell needs, with their answers, and how to tell that the results of each are complete."""
 
 import shlex
 import sys
@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm import evaluation
 from nalsm.datasets import NETWORK_INPUTS, is_simulated, program_name, source_of
+from nalsm.evaluation import MEASURES
 from nalsm.network import Network, network_path
-from nalsm.runs.folder import RunFolder
+from nalsm.runs.noise_folder import open_noise
+from nalsm.runs.record import RunRecord, open_record
 from nalsm.support.errors import NalsmError, UserError
-from nalsm.sweep.plan import MEASURES, Cell
+from nalsm.sweep.plan import COMPUTED_MEASURES, Cell, PlannedNetwork
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a sweep works: the checkout, and the folders of data sets, networks and version folders."""
+    """The folders of a sweep: the checkout (root), data sets, networks and version folders."""
 
     root: Path
     data_dir: Path
@@ -24,12 +25,17 @@ class Places:
     output_dir: Path
 
     def flags(self, *names: str) -> list[str]:
+        """Return the flags of some of the folders; names: "data", "networks", "output"."""
         return [f"--{name}-dir={getattr(self, f'{name}_dir')}" for name in names]
 
 
 @dataclass(frozen=True)
 class Step:
-    """A program to start: `answers` go to its standard input; `is_done` tells whether its results are there."""
+    """One program of a cell.
+
+    answers : lines for its standard input
+    is_done : tells whether its results are complete
+    """
 
     name: str
     program: Path
@@ -52,17 +58,17 @@ class Step:
 
 
 def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
-    """Return the Steps of a cell, in order."""
+    """Return the Steps of a cell, in order; quiet: their programs print no progress."""
     runners, common = places.root / "runners", ("--quiet",) if quiet else ()
     version, network = str(cell.version), cell.network
 
-    def step(name, program, answers, flags, is_done):
+    def step(name: str, program: str, answers: list, flags: list[str], is_done: Callable[[], bool]) -> Step:
         return Step(name, runners / program, (*flags, *common), tuple(map(str, answers)), is_done)
 
     steps = [
         step(
             "network", "generate_spatial_network.py", [network.kind, network.number, *network.dims],
-            [f"--seed={network.seed}", *places.flags("networks")], lambda: _network_is_there(network, places),
+            [f"--seed={network.seed}", *places.flags("networks")], lambda: _has_network(network, places),
         ),
         step(
             "training", program_name(cell.model, cell.dataset), _training_answers(cell),
@@ -81,7 +87,7 @@ def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
         steps += [
             step(
                 "noisy test set", program_name(cell.model, cell.dataset, noise=True), _noise_answers(cell),
-                folders, lambda: _noise_is_there(cell, places),
+                folders, lambda: _has_noisy_counts(cell, places),
             ),
             step(
                 "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, network.kind],
@@ -91,47 +97,47 @@ def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
     return steps
 
 
-def _common_answers(cell):
+def _common_answers(cell: Cell) -> list:
     settings = cell.settings
     return [settings["gpu"], cell.version, cell.network.number, settings["batch_size"], settings["batches_per_block"]]
 
 
-def _training_answers(cell):
+def _training_answers(cell: Cell) -> list:
     return [*_common_answers(cell), *map(_exact, cell.knobs.values())]
 
 
-def _noise_answers(cell):
+def _noise_answers(cell: Cell) -> list:
     return [*_common_answers(cell), *([_exact(cell.knobs["initial_weight"])] if cell.model == "LSM" else [])]
 
 
-def _exact(number):
+def _exact(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def _settings_flags(cell):
+def _settings_flags(cell: Cell) -> list[str]:
     answered = ("gpu", "batch_size", "batches_per_block")
     return [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
 
 
 def require_data(dataset: str, data_dir: Path) -> None:
-    """Raise UserError unless the folder of data sets has this one; simulated recordings count under their own name."""
+    """Raise UserError unless the data set is available, simulated or real as its name (`dataset`) says."""
     path = source_of(dataset).find(data_dir)
     simulated = "simulated" in path.name
     if simulated != is_simulated(dataset):
         raise UserError(f"{dataset}: {path} has {'simulated' if simulated else 'real'} recordings")
 
 
-# ---- what is there -------------------------------------------------------------------------------
+# ---- what is complete ----------------------------------------------------------------------------
 
 
-def _network_is_there(planned, places):
-    """Tell whether the network's file is there; raises UserError where it holds another network."""
+def _has_network(planned: PlannedNetwork, places: Places) -> bool:
+    """Tell whether the network's file exists. Raises UserError if it contains another network."""
     path = network_path(places.networks_dir, planned.number)
     if not path.exists():
         return False
     network = Network.load(path)
-    there = (network.dims and tuple(network.dims), network.n_inputs, network.seed)
-    if there != (planned.dims, NETWORK_INPUTS[planned.kind], planned.seed):
+    found = (network.dims and tuple(network.dims), network.n_inputs, network.seed)
+    if found != (planned.dims, NETWORK_INPUTS[planned.kind], planned.seed):
         raise UserError(
             f"{path} is another network than the sweep's ({' x '.join(map(str, planned.dims))}, "
             f"{NETWORK_INPUTS[planned.kind]} inputs, seed {planned.seed}); choose another `first` in the sweep's "
@@ -140,24 +146,26 @@ def _network_is_there(planned, places):
     return True
 
 
-def trained_folder(cell: Cell, places: Places) -> RunFolder | None:
-    """Return the RunFolder of a cell's finished run, or None if its folder has no finished run, or another one."""
-    folder = RunFolder(places.output_dir, cell.version)
+def trained_record(cell: Cell, places: Places) -> RunRecord | None:
+    """Return the record of a cell's finished run, or None if its folder has no finished run, or another one."""
     try:
-        identity = folder.open().identity
-        if not folder.is_finished() or not _is_of(cell, identity, folder):
+        record = open_record(places.output_dir, cell.version)
+        if not record.is_finished or not _is_of(cell, record):
             return None
-        folder.read(folder.accuracies)
-    except (NalsmError, OSError):  # not there, or damaged: the training program will say what is wrong
+        record.folder.read(record.folder.accuracies)
+    except (NalsmError, OSError):  # missing or damaged: the training program will report what is wrong
         return None
-    return folder
+    return record
 
 
 def is_trained(cell: Cell, places: Places) -> bool:
-    return trained_folder(cell, places) is not None
+    """Tell whether the run of a cell is finished."""
+    return trained_record(cell, places) is not None
 
 
-def _is_of(cell, identity, folder):
+def _is_of(cell: Cell, record: RunRecord) -> bool:
+    """Tell whether a run has the settings of a cell."""
+    identity = record.identity
     wanted = {name: value for name, value in cell.settings.items() if name in identity}
     wanted |= {"knobs": cell.knobs}
     wanted |= {"model": cell.model, "dataset": cell.dataset, "network_number": cell.network.number}
@@ -166,23 +174,21 @@ def _is_of(cell, identity, folder):
     return all(identity.get(name) == value for name, value in wanted.items())
 
 
-def measures_of(folder: RunFolder) -> dict[str, dict]:
-    """Return the measures of an open, finished run by name: values and the parameters they were computed with.
+def measures_of(record: RunRecord) -> dict[str, dict]:
+    """Return the measures of a finished run by name: values and the parameters they were computed with.
 
     A measure that is incomplete, or was computed with other parameters than the published figures, is left out.
     """
-    found = {name: evaluation.MEASURES[name].read_with(folder) for name in MEASURES}
+    found = {name: MEASURES[name].read_with(record) for name in COMPUTED_MEASURES}
     return {name: values for name, values in found.items() if values}
 
 
-def _has_measure(name, cell, places):
-    folder = trained_folder(cell, places)
-    return folder is not None and evaluation.MEASURES[name].is_done(folder)
+def _has_measure(name: str, cell: Cell, places: Places) -> bool:
+    record = trained_record(cell, places)
+    return record is not None and MEASURES[name].is_done(record)
 
 
-def _noise_is_there(cell, places):
-    from nalsm.runs.noise_folder import open_noise
-
-    folder = trained_folder(cell, places)
-    noisy = folder and open_noise(folder)
+def _has_noisy_counts(cell: Cell, places: Places) -> bool:
+    record = trained_record(cell, places)
+    noisy = record and open_noise(record)
     return bool(noisy and noisy.identity and noisy.is_finished())

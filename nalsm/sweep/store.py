@@ -9,18 +9,16 @@ key, and must have the same digest of its accuracies.
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from pathlib import Path
 
-from nalsm.models import MODELS
-from nalsm.network import Network, network_path
-from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES
+from nalsm.runs.record import RunRecord
+from nalsm.runs.trained_run import TrainedRun
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import write_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.sweep.plan import Cell
-from nalsm.sweep.steps import Places, measures_of, trained_folder
+from nalsm.sweep.steps import Places, measures_of, trained_record
 
 _FORMAT = 1
 _SIZES = ("batch_size", "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms", "sample_ms",
@@ -88,7 +86,7 @@ def store_path(page: Path) -> Path:
 
 
 def read_store(path: Path) -> dict[str, StoredRun]:
-    """Return the records of a store by key; none where the file does not exist yet. Raises DamagedFile."""
+    """Return the records of a store by key, an empty dict if the file does not exist. Raises DamagedFile."""
     try:
         contents = json.loads(Path(path).read_text(encoding="utf-8"))
         if contents["format"] != _FORMAT:
@@ -113,7 +111,7 @@ def write_store(path: Path, runs: dict[str, StoredRun]) -> list[StoredRun]:
     return ordered
 
 
-def _text(run):
+def _text(run: StoredRun) -> str:
     values = asdict(run)
     return "{" + ",\n ".join(f"{json.dumps(f.name)}: {json.dumps(values[f.name])}" for f in fields(run)) + "}"
 
@@ -142,7 +140,7 @@ def merged(runs: dict[str, StoredRun], new: StoredRun) -> dict[str, StoredRun]:
     return {**runs, new.key: replace(old, measures=measures)}
 
 
-def _name(run):
+def _name(run: StoredRun) -> str:
     return f"run of version {run.version} ({run.model} on {run.dataset}, started {run.started} on {run.machine})"
 
 
@@ -151,16 +149,16 @@ def taken_into(
 ) -> tuple[dict[str, StoredRun], list[MachineError]]:
     """Return the records with those of the cells' finished runs, and the errors of runs that contradict a record.
 
-    say : is told why a finished run could not be taken
+    say : called with the reason if a finished run cannot be stored
     """
     conflicts = []
     for cell in cells:
-        folder = trained_folder(cell, places)
+        record = trained_record(cell, places)
         try:
-            if folder:
-                runs = merged(runs, record_of(folder, measures_of(folder), places.networks_dir))
+            if record:
+                runs = merged(runs, stored_run(TrainedRun(record, places.networks_dir), measures_of(record)))
         except UserError as error:
-            say(f"{cell.title}: the store does not take it: {error}")
+            say(f"{cell.title}: not stored: {error}")
         except MachineError as error:
             conflicts.append(error)
     return runs, conflicts
@@ -169,57 +167,57 @@ def taken_into(
 # ---- from a version folder to a record -----------------------------------------------------------
 
 
-def record_of(folder: RunFolder, measures: dict[str, dict], networks_dir: Path) -> StoredRun:
-    """Return the record of an open, finished run.
+def stored_run(run: TrainedRun, measures: dict[str, dict]) -> StoredRun:
+    """Return the record of a finished run for the store.
 
     measures : values with their parameters, by name
-    Raises UserError where the file of the run's network is missing or holds another network, DamagedFile as reading.
+    Raises Missing (a UserError) if a file of the run or of its network is missing or damaged.
     """
-    identity, recorded = folder.identity, folder.recorded_parameters().sessions[-1]
-    arrays, _ = folder.read(folder.accuracies)
-    curves = {split: arrays[name] for split, name in ACCURACY_NAMES.items()}
-    best = int(curves["valid"].argmax())
-    decisive = _decisive(identity)
-    sizes = {name: decisive[name] for name in _SIZES if name in decisive}
+    record, curves = run.record, run.accuracies
+    identity, session = record.identity, record.sessions[-1]
+    decisive = _decisive(record)
+    best = run.best_cycle - 1
     return StoredRun(
         key=content_checksum({}, decisive)[:16],
-        version=folder.version,
-        model=identity["model"],
-        dataset=identity["dataset"],
+        version=record.version,
+        model=record.model.name,
+        dataset=record.dataset,
         dataset_sha256=identity["dataset_sha256"],
-        knobs=decisive["knobs"],
-        network=_network(networks_dir, identity["network_number"], identity["network_sha256"]),
-        seed=identity["seed"],
-        sizes=sizes,
+        knobs=record.knobs,
+        network=_network(run),
+        seed=record.seed,
+        sizes={name: decisive[name] for name in _SIZES if name in decisive},
         engine=identity["engine"],
         cycle=best + 1,
         accuracies={split: round(float(curve[best]), 8) for split, curve in curves.items()},
         measures=measures,
-        seconds=folder.seconds(),
-        peak_memory_bytes=folder.peak_bytes(),
-        machine=recorded.get("machine", "unknown machine"),
-        threads=recorded.get("threads"),
-        versions=recorded.get("packages", {}),
-        started=recorded.get("started", ""),
-        digest=content_checksum({name: arrays[name].astype("<f8") for name in ACCURACY_NAMES.values()}, {}),
+        seconds=record.folder.seconds(),
+        peak_memory_bytes=record.folder.peak_bytes(),
+        machine=session.get("machine", "unknown machine"),
+        threads=session.get("threads"),
+        versions=session.get("packages", {}),
+        started=session.get("started", ""),
+        digest=content_checksum({ACCURACY_NAMES[split]: curve.astype("<f8") for split, curve in curves.items()}, {}),
     )
 
 
-def _decisive(identity):
-    """Return the part of an identity that decides the accuracies, with the knobs as a dict."""
-    unused = (*_DECIDES_NOTHING, *(_INITIALISATION if MODELS[identity["model"]].initialisation is None else ()))
-    return {name: value for name, value in identity.items() if name not in unused}
+def _decisive(record: RunRecord) -> dict:
+    """Return the part of an identity that decides the accuracies."""
+    unused = (*_DECIDES_NOTHING, *(_INITIALISATION if record.model.initialisation is None else ()))
+    return {name: value for name, value in record.identity.items() if name not in unused}
 
 
-@cache
-def _network(networks_dir, number, sha256):
-    path = network_path(networks_dir, number)
-    if not path.is_file():
-        raise UserError(f"--networks-dir: there is no {path}, the network of the run")
-    network = Network.load(path)
-    if network.fingerprint != sha256:
-        raise UserError(f"--networks-dir: {path} is not the network that the run was made with")
-    return {
-        "number": number, "sha256": sha256, "dims": [int(size) for size in network.dims or ()],
-        "neurons": network.n_liquid, "inputs": network.n_inputs, "seed": network.seed,
-    }  # fmt: skip
+_NETWORKS: dict[tuple[Path, int, str], dict] = {}  # of the runs so far; many runs share a network
+
+
+def _network(run: TrainedRun) -> dict:
+    """Return what the store keeps of the network of a run."""
+    number, sha256 = run.record.network_number, run.record.identity["network_sha256"]
+    key = run.networks_dir, number, sha256
+    if key not in _NETWORKS:
+        network = run.network
+        _NETWORKS[key] = {
+            "number": number, "sha256": sha256, "dims": [int(size) for size in network.dims or ()],
+            "neurons": network.n_liquid, "inputs": network.n_inputs, "seed": network.seed,
+        }  # fmt: skip
+    return _NETWORKS[key]

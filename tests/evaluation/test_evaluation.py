@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from made_runs import made_record
 
 from nalsm.evaluation import branching_factor, branching_factors, mean_rank, neuron_branching_factors
 from nalsm.evaluation.accuracy import accuracy_of
 from nalsm.evaluation.kernel_quality import rank, ranks
 from nalsm.network import Network
-from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import UserError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -177,11 +177,10 @@ def test_ranks_use_one_thread_for_each_operation(counted, monkeypatch):
 
 
 def test_accuracy_at_the_first_of_equal_cycles(tmp_path):
-    folder = RunFolder(tmp_path, 3)
-    folder.path.mkdir()
-    folder.identity = {"model": "LSM+AP-STDP", "dataset": "simulated N-MNIST"}
+    record = made_record(tmp_path, 7, "training", model="LSM+AP-STDP", dataset="simulated N-MNIST")
+    folder = record.folder
     with pytest.raises(UserError, match=r"unfinished; give LSM_APSTDP_RUN_MAIN_SIM_N_MNIST\.py"):
-        accuracy_of(folder)
+        accuracy_of(record)
     values = {"VAL": [0.1, 0.8, 0.7, 0.8], "TST": [0.9, 0.6, 0.95, 0.7], "TRAIN": [0.2, 0.3, 0.4, 0.5]}
     folder.write(folder.accuracies, {f"ACUM_{name}_ACC_l": np.array(value) for name, value in values.items()})
-    assert accuracy_of(folder) == (2, 4, 0.8, 0.6, 0.3)
+    assert accuracy_of(record) == (2, 4, 0.8, 0.6, 0.3)

@@ -5,85 +5,85 @@ import sys
 
 import numpy as np
 import pytest
-from made_runs import made_run
+from made_runs import made_record
 from small_runs import ROOT, environment
 
 from nalsm.evaluation import MEASURES, kernel_quality
 from nalsm.evaluation.accuracy import accuracy_of
-from nalsm.runs.folder import RunFolder
 from nalsm.runs.noise_folder import open_noise
+from nalsm.runs.record import RunRecord
 
 KERNEL = MEASURES["kernel_quality"]
 
 
 @pytest.fixture
-def folder(tmp_path) -> RunFolder:
-    """A finished run with the record of a noisy test set."""
-    folder = made_run(tmp_path)
-    open_noise(folder).start({"run": folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
-    return folder
+def record(tmp_path) -> RunRecord:
+    """A finished run with the parameters of a noisy test set."""
+    record = made_record(tmp_path)
+    open_noise(record).start({"run": record.folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
+    return record
 
 
-def keep(folder, draws=1000, per_class=100, seed=0):
-    kernel_quality.write(folder, {"SP": np.full(draws, 990), "AP": np.full(draws, 980)}, per_class, seed)
+def keep(record, draws=1000, per_class=100, seed=0):
+    kernel_quality.write(record, {"SP": np.full(draws, 990), "AP": np.full(draws, 980)}, per_class, seed)
 
 
-def test_a_finished_run_has_an_accuracy_and_nothing_else(folder):
-    assert MEASURES["accuracy"].read(folder) == accuracy_of(folder)._asdict()
-    assert MEASURES["accuracy"].is_done(folder)
-    assert not MEASURES["branching_factor"].is_done(folder)
-    assert not KERNEL.is_done(folder)
+def test_a_finished_run_has_an_accuracy_and_nothing_else(record):
+    assert MEASURES["accuracy"].read(record) == accuracy_of(record)._asdict()
+    assert MEASURES["accuracy"].is_done(record)
+    assert not MEASURES["branching_factor"].is_done(record)
+    assert not KERNEL.is_done(record)
 
 
 def test_an_unfinished_run_has_no_accuracy(tmp_path):
-    assert not MEASURES["accuracy"].is_done(made_run(tmp_path, stage="training"))
+    assert not MEASURES["accuracy"].is_done(made_record(tmp_path, stage="training"))
 
 
-def test_kernel_quality_of_a_thousand_draws(folder):
-    keep(folder)
-    assert KERNEL.read(folder) == {"SP": 990.0, "AP": 980.0, "draws": 1000, "per_class": 100, "seed": 0}
-    assert KERNEL.is_done(folder)
+def test_kernel_quality_of_a_thousand_draws(record):
+    keep(record)
+    assert KERNEL.read(record) == {"SP": 990.0, "AP": 980.0, "draws": 1000, "per_class": 100, "seed": 0}
+    assert KERNEL.is_done(record)
 
 
 @pytest.mark.parametrize("other", [{"draws": 20}, {"per_class": 2}, {"seed": 1}])
-def test_kernel_quality_with_other_parameters_is_not_the_published_measure(folder, other):
+def test_kernel_quality_with_other_parameters_is_not_the_published_measure(record, other):
     """A file of 20 draws was once taken for the full one."""
-    keep(folder, **other)
-    assert KERNEL.read(folder).items() >= other.items()
-    assert not KERNEL.is_done(folder)
-    assert KERNEL.is_done(folder, {"draws": 1000, "per_class": 100, "seed": 0, **other})
+    keep(record, **other)
+    assert KERNEL.read(record).items() >= other.items()
+    assert not KERNEL.is_done(record)
+    assert KERNEL.is_done(record, {"draws": 1000, "per_class": 100, "seed": 0, **other})
 
 
-def test_kernel_quality_files_without_the_number_of_draws(folder):
+def test_kernel_quality_files_without_the_number_of_draws(record):
     """Files of earlier versions count as many draws as they have ranks."""
     for draws, done in ((20, False), (1000, True)):
         ranks = {"SP": np.full(draws, 990), "AP": np.full(draws, 980)}
-        noise = open_noise(folder).run_hash
-        folder.write(folder.kernel_quality, ranks, {"per_class": 100, "seed": 0, "noise": noise})
-        assert KERNEL.read(folder)["draws"] == draws
-        assert KERNEL.is_done(folder) == done
+        noise = open_noise(record).run_hash
+        record.folder.write(record.folder.kernel_quality, ranks, {"per_class": 100, "seed": 0, "noise": noise})
+        assert KERNEL.read(record)["draws"] == draws
+        assert KERNEL.is_done(record) == done
 
 
-def test_kernel_quality_of_another_noisy_test_set(folder):
-    keep(folder)
-    noisy = open_noise(folder)
+def test_kernel_quality_of_another_noisy_test_set(record):
+    keep(record)
+    noisy = open_noise(record)
     noisy.parameters_json.unlink()
     noisy.start({**noisy.identity, "seed": 99}, {})
-    assert KERNEL.read(folder) is None
+    assert KERNEL.read(record) is None
 
 
 def test_branching_factor_needs_every_recorded_batch(tmp_path):
     sizes = {"train_samples": 10_000, "valid_samples": 10_000, "test_samples": 10_000, "batch_size": 10_000}
-    folder = made_run(tmp_path, stage="initialised", **sizes)
+    record = made_record(tmp_path, stage="initialised", **sizes)
     measure = MEASURES["branching_factor"]
-    paths = measure.files(folder)
+    paths = measure.files(record)
     assert len(paths) == 3
     for number, path in enumerate(paths):
-        assert measure.read(folder) is None
-        folder.write(path, {"per_sample": np.array([1.0 + number, np.nan])})
-    assert measure.read(folder) == {"mean": 2.0, "samples": 3}
+        assert measure.read(record) is None
+        record.folder.write(path, {"per_sample": np.array([1.0 + number, np.nan])})
+    assert measure.read(record) == {"mean": 2.0, "samples": 3}
     paths[0].write_bytes(paths[0].read_bytes()[:-1])
-    assert not measure.is_done(folder)
+    assert not measure.is_done(record)
 
 
 def test_published_figures_by_the_names_of_the_values():

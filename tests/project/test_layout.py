@@ -64,6 +64,9 @@ def graph(root: Path = PACKAGE) -> dict[str, dict[str, int]]:
 
 
 def folder_of(module: str) -> str:
+    """The folder of a module; `python -m nalsm.FOLDER` starts a program."""
+    if module.endswith(".__main__"):
+        return "programs"
     return module.split(".")[1] if "." in module else ""
 
 
@@ -148,6 +151,8 @@ def test_what_is_wrong_is_seen(tmp_path: Path):
         "liquid/__init__.py": "from nalsm.liquid.engine import run\n",
         "liquid/engine.py": "def run() -> None:\n    from nalsm import liquid\n    from nalsm.runs import folder\n",
         "runs/folder.py": "import nalsm.rules\n",
+        "runs/__main__.py": "import nalsm.programs.runs\n",
+        "programs/runs.py": "",
         "datasets/__init__.py": 'import importlib\nimportlib.import_module(f"nalsm.datasets.{1}")\n',
         "datasets/mnist.py": "import nalsm.datasets\n",
         "storage/files.py": 'from importlib import import_module\nNAME = "nalsm.runs.folder"\nimport_module(NAME)\n',

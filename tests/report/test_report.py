@@ -10,30 +10,31 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from made_runs import BATCH, MISTAKEN, made_network, made_run
+from made_runs import BATCH, MISTAKEN, made_network, made_record, made_run
 from small_runs import RUNNERS, assert_one_line_error, changed, folder_contents, run
 
 from nalsm.evaluation import kernel_quality
 from nalsm.evaluation.paper import published_accuracy
 from nalsm.network import network_path
 from nalsm.report import write_comparison, write_report
-from nalsm.report.run_data import RunData
 from nalsm.report.sections import confusion_matrix
+from nalsm.report.shown_run import ShownRun
 from nalsm.runs.noise_folder import open_noise
-from nalsm.support.errors import DamagedFile
+from nalsm.support.errors import DamagedFile, UserError
 
 PICTURES = {"accuracy", "confusion", "digit_accuracy", "spikes", "branching_factor", "weights", "rates", "times"}
 
 
 def data(place, version=7):
-    return RunData(place / "train_data", version, place / "networks")
+    return ShownRun(place / "train_data", version, place / "networks")
 
 
 def report(place, draw=None):
     """Write the report of run 7; return (Page, titles of what is missing)."""
-    run_data = data(place)
-    missing = write_report(run_data, run_data.folder.report, draw)
-    return Page(run_data.folder.report), missing
+    shown = data(place)
+    path = shown.record.folder.report
+    missing = write_report(shown, path, draw)
+    return Page(path), missing
 
 
 class Page(HTMLParser):
@@ -174,7 +175,11 @@ def test_counts_are_normalised_batch_by_batch(tmp_path):
     ("stage", "shown", "words"),
     [
         ("started", set(), ("stands at: initialising", "initialisation is not complete", "not yet")),
-        ("initialised", {"weights", "times"}, ("stands at: counting 0 of 100", "counting of the test samples is not")),
+        (
+            "initialised",
+            {"weights", "times"},
+            ("stands at: counting 0 of 100", "counting is not complete (TEST_7_S_AGG_BATCH_0.datasagg"),
+        ),
         ("counting", {"weights", "times"}, ("stands at: counting 20 of 100",)),
         (
             "training",
@@ -197,8 +202,11 @@ def test_unfinished_run(quick, tmp_path, stage, shown, words):
 
 
 def test_text_of_others_is_escaped(quick, tmp_path):
-    details = {"command": "<script>alert(1)</script>", "machine": "<b>&amp;</b>", "packages": {"<i>": '"x"'}}
-    made_run(tmp_path, dataset='<img src="x">', details=details)
+    details = {
+        "command": "<script>alert(1)</script>", "machine": "<b>&amp;</b>", "packages": {"<i>": '"x"'},
+        "started": '<img src="x">',
+    }  # fmt: skip
+    made_run(tmp_path, details=details)
     one, _ = report(tmp_path, quick)
     write_comparison([data(tmp_path), data(tmp_path)], tmp_path / "both.html", quick)
     for page in (one, Page(tmp_path / "both.html")):
@@ -246,11 +254,11 @@ def test_network_that_is_not_there_or_another(quick, tmp_path):
     path = network_path(tmp_path / "networks", 1)
     path.unlink()
     page, missing = report(tmp_path, quick)
-    assert f"there is no {path}; name the folder of the run's network" in page.text
+    assert f"--networks-dir: there is no {path}, the network of version 7" in page.text
     made_network(n_inputs=700).save(path)
     page, again = report(tmp_path, quick)
     assert again == missing
-    assert f"{path} is not the network of this run" in page.text
+    assert f"--networks-dir: {path} is not the network that version 7 was trained with" in page.text
     assert "Published for NALSM on MNIST" in page.text  # the readout tells the number of neurons
     assert len(page.all("img")) == len(PICTURES) - len(missing) == 4
 
@@ -276,14 +284,16 @@ def test_damaged_file(quick, tmp_path, name, titles):
 
 def test_folder_that_holds_no_run(tmp_path):
     (tmp_path / "train_data" / "ver_7").mkdir(parents=True)
-    with pytest.raises(DamagedFile, match="no parameters of a run"):
+    with pytest.raises(UserError, match=r"there is no run in .*ver_7"):
         data(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("sample_ms", "250"), ("cycles", None), ("seed", 1.5)])
 def test_parameters_that_are_no_runs(tmp_path, name, value):
     made_run(tmp_path, 7, "started", **{name: value})
-    with pytest.raises(DamagedFile, match=r"VER_7_params\.json|cannot be read"):
+    with pytest.raises(
+        DamagedFile, match=rf"VER_7_params\.json contains other parameters than those of a run \({name}\)"
+    ):
         data(tmp_path)
 
 
@@ -303,9 +313,9 @@ def test_report_is_no_result(quick, tmp_path):
 
 def test_comparison(tmp_path):
     made_run(tmp_path, 7)
-    folder = made_run(tmp_path, 8, "training", model="LSM+AP-STDP")
-    open_noise(folder).start({"run": folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
-    kernel_quality.write(folder, {"SP": np.full(20, 990), "AP": np.full(20, 980)}, per_class=100, seed=0)
+    record = made_record(tmp_path, 8, "training", model="LSM+AP-STDP")
+    open_noise(record).start({"run": record.folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
+    kernel_quality.write(record, {"SP": np.full(20, 990), "AP": np.full(20, 980)}, per_class=100, seed=0)
     made_run(tmp_path, 9, "started", model="LSM+STDP")
     path = tmp_path / "all.html"
     write_comparison([data(tmp_path, version) for version in (8, 7, 9)], path)
@@ -343,10 +353,9 @@ def test_program_on_a_real_run(finished_place):
     assert len(page.all("img")) == 6
     assert folder_contents(folder) == before
 
-    run_data = data(finished_place)
-    matrix = confusion_matrix(run_data)
-    best = np.argmax(run_data.accuracies()["valid"])
-    assert np.trace(matrix) / matrix.sum() == pytest.approx(run_data.accuracies()["test"][best])
+    shown = data(finished_place)
+    matrix = confusion_matrix(shown)
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(shown.accuracies["test"][shown.best_cycle - 1])
 
 
 def test_program_compares(tmp_path):
@@ -366,7 +375,7 @@ def test_program_refuses(tmp_path):
     absent = str(tmp_path / "train_data" / "ver_8")
     assert_one_line_error(run(program(tmp_path), ["8"]), 2, "VERSION", absent, "nalsm.runs")
     assert_one_line_error(run(program(tmp_path, "--version=seven"), ""), 2, "--version", "'seven'")
-    assert_one_line_error(run(program(tmp_path), ["9"]), 1, "ver_9", "no parameters of a run")
+    assert_one_line_error(run(program(tmp_path), ["9"]), 2, "ver_9", "there is no run in")
     assert_one_line_error(run(program(tmp_path, "--compare", 7), ""), 2, "--compare")
     assert_one_line_error(run(program(tmp_path, "--compare", 7, 8), ""), 2, absent)
     assert_one_line_error(run(program(tmp_path, 7), ""), 2, "--compare")

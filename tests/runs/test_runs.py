@@ -2,17 +2,22 @@
 
 import fcntl
 import json
+import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_runs import STAGES, made_run
+from made_runs import STAGES, made_record, made_run
 from small_runs import ROOT, assert_one_line_error, environment, folder_contents
 
-from nalsm.runs.listing import list_runs, read_status, table
+from nalsm.evaluation import MEASURES, kernel_quality
+from nalsm.programs.runs import table
+from nalsm.runs.listing import list_runs, read_status
+from nalsm.runs.noise_folder import open_noise
 from nalsm.storage.checksum import content_checksum
 
 STATES = {
@@ -104,13 +109,38 @@ def test_table(tmp_path):
     assert [("cannot be read: " in line) for line in lines[1:]] == [True, True, False, False, True, True, True]
     assert "FILE_L_VAL_ACC_L.files is damaged" in lines[5]
     assert "belongs to another run" in lines[6]
-    assert lines[4].split() == ["10", "NALSM", "MNIST", "0.015", "1", "finished", "-", "80.00", "90.00", "322"]
+    row = ["10", "NALSM", "MNIST", "0.015", "1", "finished", "-", "80.00", "90.00", "-", "-", "322"]
+    assert lines[4].split() == row
     assert "37, 23, 1  " in lines[3]  # in the order of the questions
     assert "simulated N-MNIST" in lines[3]
     places = {
         line.index(word) for line, word in zip(lines, ("STATE", "", "", "cycle", "finished"), strict=False) if word
     }
     assert len(places) == 1
+
+
+def test_measures(tmp_path):
+    """The table shows those with the published parameters, --json all of them."""
+    for version, draws in ((7, 1000), (8, 20)):
+        record = made_record(tmp_path, version)
+        open_noise(record).start({"run": record.folder.run_hash, "batch_size": 20, "test_samples": 40}, {})
+        kernel_quality.write(record, {"SP": np.full(draws, 990), "AP": np.full(draws, 980)}, per_class=100, seed=0)
+    sizes = {"train_samples": 10_000, "valid_samples": 10_000, "test_samples": 10_000, "batch_size": 10_000}
+    record = made_record(tmp_path, 9, **sizes)
+    for path in MEASURES["branching_factor"].files(record):
+        record.folder.write(path, {"per_sample": np.array([1.25, np.nan])})
+    made_run(tmp_path, 10, "training")
+    lines = list_program("--output-dir", tmp_path / "train_data").stdout.splitlines()
+    assert re.split(r"  +", lines[0])[-3:-1] == ["BRANCHING", "SP / AP"]
+    assert [re.split(r"  +", line)[-3:-1] for line in lines[1:]] == [
+        ["-", "990.0 / 980.0"], ["-", "-"], ["1.250", "-"], ["-", "-"],
+    ]  # fmt: skip
+    runs = json.loads(list_program("--output-dir", tmp_path / "train_data", "--json").stdout)
+    ranks = {"SP": 990.0, "AP": 980.0, "per_class": 100, "seed": 0}
+    assert [run["measures"] for run in runs] == [
+        {"kernel_quality": {**ranks, "draws": 1000}}, {"kernel_quality": {**ranks, "draws": 20}},
+        {"branching_factor": {"mean": 1.25, "samples": 3}}, {},
+    ]  # fmt: skip
 
 
 def test_json(tmp_path):
@@ -123,7 +153,7 @@ def test_json(tmp_path):
     assert [run["version"] for run in runs] == [9, 10, 11]
     assert runs[0]["accuracies"] == {"valid": 0.8, "test": 0.9, "train": 0.85}
     assert runs[0]["seconds"] == {"initialisation": 1.5, "counting": 20.0, "readout": 300.25}
-    assert runs[2]["problem"] == "it holds no parameters of a run"
+    assert runs[2]["problem"] == "it contains no parameters of a run"
 
 
 def test_no_runs_and_no_folder(tmp_path):
@@ -145,8 +175,10 @@ def test_nothing_heavy_is_imported(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from nalsm.runs.listing import list_runs, table
-table(list_runs(Path({str(tmp_path / "train_data")!r})))
+from nalsm.evaluation import MEASURES, kernel_quality
+from nalsm.programs.runs import measures_of, table
+from nalsm.runs.listing import list_runs
+table(list_runs(Path({str(tmp_path / "train_data")!r}), measures_of))
 print([name for name in ("tensorflow", "numba", "scipy", "matplotlib", "tensorboard", "tonic") if name in sys.modules])
 """
     environ = {**environment(), "PYTHONPATH": str(ROOT)}

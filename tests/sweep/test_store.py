@@ -12,13 +12,16 @@ from sweep_places import PAPER, add_ranks, file_of, page_of, published_runs, swe
 
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES
+from nalsm.runs.record import open_record
+from nalsm.runs.trained_run import TrainedRun
 from nalsm.support.errors import DamagedFile, MachineError
-from nalsm.sweep.store import merged, read_store, record_of, write_store
+from nalsm.sweep.store import merged, read_store, stored_run, write_store
 
 
 def record(place, version=7, measures=None, **identity):
     folder = made_run(place, version, "finished", made_network(), **identity)
-    return record_of(folder, measures or {}, place / "networks")
+    run = TrainedRun(open_record(folder.path.parent, version), place / "networks")
+    return stored_run(run, measures or {})
 
 
 def test_a_record_says_what_decides_a_run_and_what_came_out(tmp_path):
@@ -118,5 +121,5 @@ def test_a_run_without_its_network_is_not_taken(tmp_path):
     published_runs(tmp_path)
     (tmp_path / "networks" / "Network_2.h5").unlink()
     done = sweep(tmp_path, file_of(tmp_path, PAPER), "--list", f"--results={tmp_path}/page.md")
-    assert done.returncode == 0 and "network 2: the store does not take it: --networks-dir: there is no" in done.stdout
+    assert done.returncode == 0 and "network 2: not stored: --networks-dir: there is no" in done.stdout
     assert [run["version"] for run in json.loads((tmp_path / "page.json").read_text())["runs"]] == [11]

@@ -10,14 +10,12 @@ from pathlib import Path
 from unittest import mock
 
 from nalsm.console.program import run_program
-from nalsm.datasets import __main__ as datasets_program
 from nalsm.models import MODELS
-from nalsm.programs import measures
+from nalsm.programs import datasets, measures, runs
 from nalsm.programs.network import generate_network
 from nalsm.programs.noise import present_noisy
 from nalsm.programs.report import report
 from nalsm.programs.train import train
-from nalsm.runs import listing as runs
 from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
@@ -41,7 +39,7 @@ def _programs(root):
         "show branching": partial(measures.show_branching_factors, root),
         "kernel": partial(measures.kernel_quality, root),
         "runs": partial(run_program, runs.main),
-        "datasets": partial(run_program, datasets_program.commands),
+        "datasets": partial(run_program, datasets.commands),
     }
 
 

@@ -22,14 +22,14 @@ from nalsm.datasets import fashion_mnist, mnist, nmnist_folder, packing
 from nalsm.datasets.events import EventSplit
 from nalsm.datasets.packing import EVENTS, INDEX, PackedRecordings
 from nalsm.network import Network
+from nalsm.programs.runs import measures_of, table
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.listing import list_runs, table
-from nalsm.runs.record import open_run
+from nalsm.runs.listing import list_runs
+from nalsm.runs.record import open_record
 from nalsm.storage import files
 from nalsm.storage.checksum import content_checksum
 from nalsm.support.errors import NalsmError
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGES = (3, 28, 28)
 
 
@@ -126,11 +126,11 @@ def signed_parameters(identity):
 def _read_parameters(path):
     """Read a parameter file in every way that the package reads it."""
     runs = path.parents[1]
-    lines = table(list_runs(runs))
+    lines = table(list_runs(runs, measures_of))
     assert "\n" in lines
     (path.parent / "VER_7_times.json").write_bytes(path.read_bytes())
     RunFolder(runs, 7).seconds()
-    return open_run(ROOT, {"output_dir": runs}, 7).identity
+    return open_record(runs, 7).identity
 
 
 # ---- recordings -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES, SPLITS
 from nalsm.runs.parameters import identity_hash
+from nalsm.runs.record import RunRecord, open_record
 from nalsm.storage.checksum import content_checksum
 
 STAGES = ("started", "initialised", "counting", "training", "finished")
@@ -73,6 +74,12 @@ def made_run(place, version=7, stage="finished", network=None, details=None, wri
     if stage == "training":
         folder.write(folder.readout_checkpoint, {**_accuracies(5), **_readout(network)})
     return folder
+
+
+def made_record(*arguments, **identity) -> RunRecord:
+    """The same as `made_run`, which says what the arguments are; return the RunRecord."""
+    folder = made_run(*arguments, **identity)
+    return open_record(folder.path.parent, folder.version)
 
 
 def _write_old_parameters(folder, number):

@@ -8,9 +8,9 @@ from made_runs import made_network, made_run
 from small_runs import ROOT, environment, folder_contents
 
 from nalsm.evaluation import kernel_quality
-from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.noise_folder import open_noise
+from nalsm.runs.record import open_record
 from nalsm.sweep.page import write_page
 from nalsm.sweep.plan import read_sweep
 from nalsm.sweep.steps import Places
@@ -119,12 +119,11 @@ def published_runs(place, cycles=5_000):
 
 
 def add_ranks(place, version, draws=1000):
-    folder = RunFolder(place / "train_data", version)
-    folder.open()
-    noisy = open_noise(folder)
-    noisy.start({"run": folder.run_hash, "batch_size": 10_000, "test_samples": 10_000}, {})
+    record = open_record(place / "train_data", version)
+    noisy = open_noise(record)
+    noisy.start({"run": record.folder.run_hash, "batch_size": 10_000, "test_samples": 10_000}, {})
     ranks = {name: np.full(draws, rank) for name, rank in zip(("SP", "AP"), RANKS[version], strict=True)}
-    kernel_quality.write(folder, ranks, per_class=100, seed=0)
+    kernel_quality.write(record, ranks, per_class=100, seed=0)
     return noisy
 
 

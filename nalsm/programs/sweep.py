@@ -1,0 +1,148 @@
+"""python -m nalsm.sweep FILE.toml: run the cells of sweeps, and write the page of results."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from nalsm.console.progress import say
+from nalsm.console.questions import PathType
+from nalsm.network import network_path
+from nalsm.runs.settings import chosen_folder
+from nalsm.support.cluster_address import check_address
+from nalsm.support.errors import MachineError, NalsmError, UserError
+from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
+from nalsm.sweep.plan import Cell, Sweep, read_sweep, require_no_conflicts
+from nalsm.sweep.steps import Places, require_data, steps_of
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@click.command(name="sweep")
+@click.argument("files", nargs=-1, type=PathType(), metavar="FILE.toml...")
+@click.option("--networks", type=click.IntRange(1, 99), help="Networks for each run, instead of what the file says.")
+@click.option("--only", type=int, multiple=True, metavar="VERSION", help="Run this cell only; may be given again.")
+@click.option("--as-script", is_flag=True, help="Print one shell line for each command, and run nothing.")
+@click.option("--list", "only_list", is_flag=True, help="Print what each cell still lacks, and run nothing.")
+@click.option("--results", type=PathType(), help="At the end, write the results to this page (Markdown).")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Spread the cells over the workers of a Dask cluster: tcp://HOST:PORT, "
+    "or local:N for N processes on this machine.",
+)
+@click.option("--data-dir", type=PathType(), help="Folder of the data sets (datasets/).")
+@click.option("--networks-dir", type=PathType(), help="Folder of the networks (networks/).")
+@click.option("--output-dir", type=PathType(), help="Folder of the version folders (train_data/).")
+@click.option("--quiet", is_flag=True, help="Print only which programs start, what fails, and the summary.")
+def main(
+    files: Sequence[Path], networks: int | None, only: Sequence[int], as_script: bool, only_list: bool,
+    results: Path | None, cluster: str | None, quiet: bool, **folders: Path | None,
+) -> None:  # fmt: skip
+    """Run the cells of sweeps. Each cell is a training run in its own version folder, and the measures on it.
+
+    Finished cells are skipped, interrupted runs are resumed, and a cell that fails does not stop the others. To resume
+    a sweep, give the same command again.
+    """
+    check_address(cluster)
+    places = _places(folders)
+    sweeps, left_out = _sweeps(files, networks, places)
+    cells = _chosen([cell for sweep in sweeps for cell in sweep.cells], only)
+    if as_script:
+        _print_script(cells, places)
+        return
+    page = _page_path(results)
+    if only_list:
+        outcomes = _list(cells, places)
+    elif cluster:
+        outcomes = run_cells_on_cluster(cluster, cells, places)
+    else:
+        outcomes = run_cells(cells, places, quiet)
+    for line in summary(outcomes):
+        say(line)
+    conflict = _write_results(sweeps, left_out, places, page) if page else None
+    if conflict:
+        raise conflict
+    failed = sum(outcome.state == "failed" for outcome in outcomes)
+    if failed:
+        raise MachineError(
+            f"{failed} of {len(cells)} cells failed, see above; give the same command again to retry them"
+        )
+
+
+def _sweeps(files: Sequence[Path], networks: int | None, places: Places) -> tuple[list[Sweep], list[Sweep]]:
+    """Return (the sweeps to run, those to skip because their optional data are not available)."""
+    if not files:
+        raise UserError("FILE.toml: name the file of a sweep, such as sweeps/paper_mnist.toml")
+    sweeps = [read_sweep(path, networks) for path in files]
+    require_no_conflicts(sweeps)
+    left_out = [sweep for sweep in sweeps if sweep.only_with_data and not _has_data(sweep, places)]
+    return [sweep for sweep in sweeps if sweep not in left_out], left_out
+
+
+def _page_path(results: Path | None) -> Path | None:
+    if results and not results.parent.is_dir():
+        raise UserError(f"--results: there is no folder {results.parent} to write the page into")
+    return results
+
+
+def _places(folders: dict[str, Path | None]) -> Places:
+    if not (_CHECKOUT / "runners").is_dir():
+        raise UserError(
+            f"there is no folder {_CHECKOUT / 'runners'} with the programs of a sweep; start the sweep from a checkout"
+        )
+    return Places(_CHECKOUT, **{name: chosen_folder(folders, name, _CHECKOUT) for name in folders})
+
+
+def _chosen(cells: list[Cell], only: Sequence[int]) -> list[Cell]:
+    unknown = set(only) - {cell.version for cell in cells}
+    if unknown:
+        raise UserError(f"--only: read {min(unknown)}, but no cell has that version; --list shows all cells")
+    return [cell for cell in cells if not only or cell.version in only]
+
+
+def _has_data(sweep: Sweep, places: Places) -> bool:
+    for dataset in dict.fromkeys(cell.dataset for cell in sweep.cells):
+        try:
+            require_data(dataset, places.data_dir)
+        except UserError as error:
+            say(f"{sweep.path} is skipped: {error}")
+            return False
+    return True
+
+
+def _print_script(cells: Iterable[Cell], places: Places) -> None:
+    print("#!/bin/sh")
+    print("# Each line starts one program with its answers. A finished run refuses to run again, others are resumed.")
+    for cell in cells:
+        print(f"\n# {cell.title}")
+        for step in steps_of(cell, places):
+            path = network_path(places.networks_dir, cell.network.number)
+            unless = f"test -e {shlex.quote(str(path))} || " if step.name == "network" else ""
+            print(f"{unless}{step.as_shell()}")
+
+
+def _list(cells: Iterable[Cell], places: Places) -> list[Outcome]:
+    """Print what each cell still lacks; return the Outcomes of the cells that cannot be run."""
+    outcomes = []
+    for cell in cells:
+        try:
+            todo = [step.name for step in steps_of(cell, places) if not step.is_done()]
+        except NalsmError as error:
+            outcomes.append(Outcome(cell, "failed", str(error)))
+            continue
+        say(f"{cell.title}: {'lacks ' + ', '.join(todo) if todo else 'done'}")
+    return outcomes
+
+
+def _write_results(sweeps: list[Sweep], left_out: list[Sweep], places: Places, path: Path) -> MachineError | None:
+    """Store finished runs and write the page; return the error of the first run that contradicts the store, if any."""
+    from nalsm.sweep.page import write_page
+    from nalsm.sweep.store import read_store, store_path, taken_into, write_store
+
+    cells = [cell for sweep in sweeps for cell in sweep.cells]
+    records, conflicts = taken_into(read_store(store_path(path)), cells, places, say)
+    missing = write_page(sweeps, write_store(store_path(path), records), path, left_out)
+    say(f"results: {path}" + (f" ({len(missing)} cells are not finished)" if missing else ""))
+    return conflicts[0] if conflicts else None
