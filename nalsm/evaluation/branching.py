@@ -23,9 +23,9 @@ import numpy as np
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_branching
 from nalsm.network import Network
-from nalsm.runs.counting import recorded_samples
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
+from nalsm.runs.recording import recorded_samples
 from nalsm.support.errors import DamagedFile, UserError
 
 WINDOW_MS = 4  # before and after a spike

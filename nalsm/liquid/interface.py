@@ -57,6 +57,7 @@ class Liquid(ABC):
     """
 
     engine: str
+    threads: int
 
     def __init__(self, network: Network, watched: np.ndarray | None = None) -> None:
         self.network = network

@@ -18,7 +18,7 @@ from nalsm.support.prefetching import prefetch
 from nalsm.support.resources import memory_bytes
 
 if TYPE_CHECKING:
-    from nalsm.runs.training import TrainingRun
+    from nalsm.runs.session import Session
 
 MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill unless the settings say how much
 
@@ -91,7 +91,7 @@ class _Spilled:
         return CountBlock(counts, self.factors, self.labels)
 
 
-def open_count_blocks(run: TrainingRun) -> dict[str, CountBlocks]:
+def open_count_blocks(run: Session) -> dict[str, CountBlocks]:
     """Return the count blocks of a run whose counts are complete, by split.
 
     Raises FileNotFoundError for a missing count file, and DamagedFile for a damaged one or one of other shapes.

@@ -11,9 +11,6 @@ import numpy as np
 from nalsm.datasets.dataset import Split
 from nalsm.rules import Rule
 from nalsm.support.prefetching import prefetch
-from nalsm.support.tuning import TUNING
-
-RECORDED_SAMPLES = 20  # of a batch whose spikes are kept
 
 
 @dataclass(frozen=True)
@@ -76,17 +73,6 @@ class Counting(Protocol):
 
 def none_recorded(_batch: int, _batch_size: int) -> list[int]:
     return []
-
-
-def recorded_samples(batch: int, batch_size: int) -> list[int]:
-    """Return the samples of a batch whose spikes are kept: about one batch in 10,000 samples has any."""
-    if TUNING.recorded_samples:
-        return TUNING.recorded_samples(batch, batch_size)
-    every = max(10_000 // batch_size, 1)
-    if batch % every != every - 1:
-        return []
-    places = (round(batch_size * n / RECORDED_SAMPLES) for n in range(RECORDED_SAMPLES))
-    return sorted({place for place in places if place < batch_size})
 
 
 def count_spikes(run, weights, splits, recorded_samples=none_recorded):

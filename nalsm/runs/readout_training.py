@@ -22,7 +22,7 @@ from nalsm.support.prefetching import prefetch
 from nalsm.support.tuning import TUNING
 
 if TYPE_CHECKING:
-    from nalsm.runs.training import TrainingRun
+    from nalsm.runs.session import Session
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class _Cycle:
     state: Arrays
 
 
-def train_readout(run: TrainingRun) -> Result:
+def train_readout(run: Session) -> Result:
     """Train and evaluate the readout, from the checkpoint in the run's folder on; write and return the results.
 
-    run : a TrainingRun whose counts are complete
+    run : a Session whose counts are complete
     """
     settings, folder = run.settings, run.folder
     readout = Readout(run.network.n_liquid, len(settings.source.classes))

@@ -7,9 +7,9 @@ import pytest
 from whole_runs import complete
 
 from nalsm.network import Network
-from nalsm.runs.counting import recorded_samples
+from nalsm.runs.initialisation import snapshot_samples
 from nalsm.runs.names import SPLITS
-from nalsm.runs.training import snapshot_samples
+from nalsm.runs.recording import recorded_samples
 from nalsm.storage.files import read_arrays
 from nalsm.support.prefetching import prefetch
 from nalsm.support.tuning import TUNING

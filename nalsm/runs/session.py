@@ -1,0 +1,121 @@
+"""A process at work on a version folder: what training and the noise programs have in common."""
+
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from nalsm.console.progress import progress, say
+from nalsm.datasets.dataset import Dataset
+from nalsm.liquid import Liquid, open_liquid
+from nalsm.liquid.devices import choose_device, free_memory
+from nalsm.models import MODELS
+from nalsm.network import Network, network_path
+from nalsm.runs.counting import Counting
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.parameters import Parameters
+from nalsm.runs.settings import Settings
+from nalsm.support.errors import DamagedFile, NalsmError, UserError
+from nalsm.support.random_streams import SEED_LIMIT
+from nalsm.support.resources import cores, peak_memory_bytes
+from nalsm.support.versions import package_versions
+
+_PACKAGES = ("tensorflow", "numpy", "scipy", "numba", "h5py", "tonic")
+
+
+class Session:
+    """What the stages of a run work with.
+
+    settings : Settings of the program
+    folder : the folder of the run, or of its noisy test set
+    cluster : counts the spikes in place of this process; None: this process counts
+    network, seed, dataset, liquid : set by the program, in this order, before the stages begin
+    """
+
+    network: Network
+    seed: int
+    dataset: Dataset
+    liquid: Liquid
+
+    def __init__(self, settings: Settings, folder: RunFolder, cluster: Counting | None = None) -> None:
+        self.settings, self.folder, self.cluster = settings, folder, cluster
+        self.model = MODELS[settings.model]
+        self.say = partial(say, quiet=settings.quiet)
+        self.progress = partial(progress, quiet=settings.quiet)
+
+    def load_network(self) -> Network:
+        """Return the network that the settings name; raises UserError if it has other inputs than the data set."""
+        settings = self.settings
+        network = Network.load(network_path(settings.networks_dir, settings.network_number))
+        if network.n_inputs != settings.source.n_inputs:
+            raise UserError(
+                f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.dataset} "
+                f"needs {settings.source.n_inputs}; make one for dataset {settings.source.network_kind} with "
+                "generate_spatial_network.py"
+            )
+        return network
+
+    def choose_seed(self, recorded: Parameters | None) -> int:
+        """Return the seed of the settings, or else the recorded one, or else a new one."""
+        if self.settings.seed is not None:
+            return self.settings.seed
+        if not recorded:
+            return secrets.randbelow(2**31)
+        seed = recorded.identity.get("seed")
+        if type(seed) is not int or not 0 <= seed < SEED_LIMIT:
+            raise DamagedFile(f"{self.folder.parameters_json} contains no seed; {self.folder.remedy}")
+        return seed
+
+    def open_liquid(self) -> Liquid:
+        """Return the liquid, on the device of the settings; raises UserError if a batch does not fit there."""
+        choose_device(self.settings.gpu, self.say)
+        liquid = open_liquid(self.network, self.settings.engine, self.settings.threads or None)
+        self._require_device_memory(liquid)
+        if self.cluster:
+            self.cluster.require(self.say)
+        return liquid
+
+    def _require_device_memory(self, liquid: Liquid) -> None:
+        """Refuse a batch that is too large for the device, and say which one fits."""
+        settings = self.settings
+        needed = {size: liquid.bytes_needed(size, settings.sample_ms) for size in settings.batch_sizes()}
+        free = free_memory() if needed[settings.batch_size] else None
+        if free is None or needed[settings.batch_size] <= free:
+            return
+        fitting = [size for size, n_bytes in needed.items() if n_bytes <= free]
+        advice = f"BATCH_SIZE {max(fitting)} fits" if fitting else "no BATCH_SIZE fits: use --engine event"
+        raise UserError(
+            f"BATCH_SIZE: {settings.batch_size} samples take {needed[settings.batch_size] / 1e9:.2g} GB on the device "
+            f"with engine {liquid.engine}, {free / 1e9:.2g} GB are free; {advice}"
+        )
+
+    def start(self, identity: dict) -> None:
+        """Record the run, or this session of a run that is resumed; raises UserError as `RunFolder.start`."""
+        details = {"version": self.settings.version, "batches_per_block": self.settings.batches_per_block}
+        session = {
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "command": " ".join(sys.argv),
+            "machine": f"{platform.machine()}, {cores()} cores",
+            "gpu": self.settings.gpu,
+            "cluster": self.settings.cluster,
+            "threads": self.liquid.threads,
+            "packages": package_versions(*_PACKAGES),
+        }
+        changed = self.folder.start(identity, details, session)
+        if changed:
+            self.say(f"resumed with other versions, which are recorded too: {', '.join(changed)}")
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Record the seconds and the peak memory of the stage in the block."""
+        begin = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError, NalsmError):  # a failure to write timings must not hide the original error
+                self.folder.add_costs(stage, time.monotonic() - begin, peak_memory_bytes())
+            raise
+        self.folder.add_costs(stage, time.monotonic() - begin, peak_memory_bytes())
