@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-from small_runs import changed, command, environment, folder_contents
+from small_runs import changed, command, environment, folder_contents, tuned
 
 from nalsm.network import Network, network_path
 from nalsm.storage.files import read_arrays
@@ -38,15 +38,8 @@ BLOCKS = {50: (10, 1, 2, 5), 125: (1, 4, 2), 250: (2, 1)}  # batches in a block 
 POINTS = ("INITIALISATION_CHECKPOINT.wdata", "*.datasagg", "READOUT_CHECKPOINT.evaldata")  # where runs are killed
 
 # Records the same samples for any batch size, so that their spikes can be compared.
-RECORD = """
-from nalsm.support.tuning import TUNING
-TUNING.recorded_samples = lambda batch, size: [k for k in range(size) if (batch * size + k) % 50 == 7]
-"""
-FREQUENT = """
-from nalsm.support.tuning import TUNING
-TUNING.seconds_between_checkpoints = 0
-TUNING.snapshots_at_a_time = 100
-"""
+RECORD = tuned(recorded_samples="lambda batch, size: [k for k in range(size) if (batch * size + k) % 50 == 7]")
+FREQUENT = tuned(seconds_between_checkpoints=0, snapshots_at_a_time=100)
 
 
 @dataclass(frozen=True)

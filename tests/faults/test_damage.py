@@ -1,6 +1,6 @@
 """Damaged files: the same contents are made again, or a line names the file; never a wrong number.
 
-Every file with every damage, many times over: tests/campaigns/damage.py.
+Every file with every damage, many times over: tests/campaigns/faults.py.
 """
 
 import json
@@ -13,12 +13,12 @@ from damages import (
     ALL,
     ANYWHERE,
     damage_with,
-    fits,
+    files_of,
     flipped,
+    is_possible,
     leave_at,
     look_at_damaged,
     of_another_batch,
-    of_another_run,
     resume_damaged,
     zeroed,
 )
@@ -56,9 +56,8 @@ def finished_run(small_run):
 def kinds(folder):
     """Files of a folder by kind: what their names have in common."""
     found = {}
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith((".", "report")):
-            found.setdefault(re.sub(r"\d+(?=\.[a-z])", "N", path.name), []).append(path)
+    for path in files_of(folder):
+        found.setdefault(re.sub(r"\d+(?=\.[a-z])", "N", path.name), []).append(path)
     return found
 
 
@@ -124,18 +123,13 @@ def test_parameters_of_the_first_format_are_read(finished_run):
 
 
 @pytest.mark.parametrize(
-    ("stage", "damage"),
-    [("initialising", flipped), ("counting", zeroed), *(("training", damage) for damage in ALL)],
+    ("stage", "damage"), [("initialising", flipped), ("counting", zeroed), *(("training", damage) for damage in ALL)]
 )
 def test_resuming_with_damaged_files(small_run, stage, damage):
     """All files of a stage at once, but for the parameters."""
     paths = leave_at(small_run, stage)
-    damaged = [path for path in paths if fits(damage, path) and path.name != "VER_7_params.json"]
-    if damage == of_another_batch:  # (of files that are alone of their kind there is no other)
-        damaged = [path for path in damaged if sum(p.suffix == path.suffix for p in paths) > 1]
-    if damage == of_another_run:
-        damaged = [path for path in damaged if (small_run.others / path.name).exists()]
-    damaged = [path for path in damaged if damage_with(damage, path, stage, small_run.others)]
+    paths = [path for path in paths if path.name != "VER_7_params.json" and is_possible(damage, path, small_run.others)]
+    damaged = [path for path in paths if damage_with(damage, path, stage, small_run.others)]
     assert resume_damaged(small_run, damaged, (stage, damage)) == "made again"
 
 
@@ -187,12 +181,9 @@ def test_looking_at_damaged_runs(finished_run, damage):
     refused = set()
     for kind, paths in kinds(finished_run.folder).items():
         before = {path: path.read_bytes() for path in paths}
-        damaged = []
-        for path in paths:
-            siblings = sum(p.suffix == path.suffix for p in finished_run.folder.iterdir())
-            if fits(damage, path) and (damage != of_another_batch or siblings > 1):
-                damage_with(damage, path, kind, finished_run.others)
-                damaged.append(path)
+        damaged = [path for path in paths if is_possible(damage, path, finished_run.others)]
+        for path in damaged:
+            damage_with(damage, path, kind, finished_run.others)
         for program, flags in MEASURES if damaged else ():
             outcome = look_at_damaged(finished_run, program, flags, finished_run.measured[program], damaged, kind)
             if outcome == "refused":
@@ -227,10 +218,6 @@ def test_report_of_a_damaged_run(finished_run):
     assert (done.returncode, done.stderr) == (0, "")
     assert "missing: " in done.stdout
     page = (finished_run.folder / "report.html").read_text()
-    for name in (
-        "FILE_L_VAL_ACC_L.files is damaged",
-        "W_INI.wdata is damaged",
-        "TEST_7_S_AGG_BATCH_0.datasagg is damaged",
-    ):
-        assert name in page
+    for name in ("FILE_L_VAL_ACC_L.files", "W_INI.wdata", "TEST_7_S_AGG_BATCH_0.datasagg"):
+        assert f"{name} is damaged" in page
     assert "TEST_7_SPIKES_BATCH_1.spikes holds what belongs into" in page

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 
 import pytest
-from fault_tools import SmallRun, assert_one_line
+from fault_tools import SmallRun
+from small_runs import assert_one_line_error
 
 from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import UserError
@@ -22,16 +23,10 @@ FILES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def small_run(launcher, tmp_path_factory):
-    return SmallRun(launcher, tmp_path_factory.mktemp("disks")).complete()
-
-
 def fails_at(run, where, what, *words, output=None):
     """The run ends there with one line that has these words; the same answers then finish it."""
     done = run.run(watch=(output or run.output, "At", where, what))
-    assert done.returncode == 1, (where, done)
-    assert_one_line(done, *words)
+    assert_one_line_error(done, 1, *words)
     if run.folder.exists():
         run.kept(where)
     return done
@@ -98,8 +93,7 @@ def test_output_on_a_full_disk(small_run):
     """The log of a run lies on the full disk as well."""
     small_run.clear()
     done = small_run.run(stdout="/dev/full")
-    assert done.returncode == 1
-    assert_one_line(done, "No space left on device")
+    assert_one_line_error(done, 1, "No space left on device")
     small_run.finish()
 
 
@@ -108,8 +102,7 @@ def test_no_room_for_counts_in_the_readout(launcher, tmp_path):
     run = SmallRun(launcher, tmp_path, flags=["--memory-budget=1e-6"]).complete()
     run.clear()
     done = run.run(code="import tempfile; tempfile.TemporaryFile = lambda **_: open('/dev/full', 'r+b', 0)\n")
-    assert done.returncode == 1
-    assert_one_line(done, run.folder, "temporary file", "No space left on device")
+    assert_one_line_error(done, 1, run.folder, "temporary file", "No space left on device")
     run.finish()
 
 
@@ -183,10 +176,8 @@ def test_a_disk_that_is_really_read_only(launcher, small_disk):
     assert run.lose("rename *TEST_7_S_AGG_BATCH_0*").returncode != 0
     subprocess.run(["mount", "-o", "remount,ro,size=60m", small_disk], check=True)
     done = run.run()
-    assert done.returncode == 1
-    assert_one_line(done, run.folder, "Read-only file system")
+    assert_one_line_error(done, 1, run.folder, "Read-only file system")
     other = launcher.run([run.training_program, *run.flags, "--version=9"], (run.answers[0], *run.answers[2:]))
-    assert other.returncode == 1
-    assert_one_line(other, "ver_9", "Read-only file system")
+    assert_one_line_error(other, 1, "ver_9", "Read-only file system")
     subprocess.run(["mount", "-o", "remount,rw,size=60m", small_disk], check=True)
     run.finish()

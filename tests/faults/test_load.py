@@ -10,7 +10,7 @@ def test_eight_runs_four_at_a_time(tmp_path):
     load = Load(tmp_path)
     load.work_off(plan(range(1, 9)), at_a_time=4)
     assert load.wrong == []
-    assert len(load.digests) == 8
+    assert len(load.results) == 8
     assert load.counts["SIGKILL"] + load.counts["SIGTERM"] > 0
 
 

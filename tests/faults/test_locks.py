@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from fault_tools import SmallRun, assert_one_line, run_contents
-from small_runs import environment
+from fault_tools import SmallRun, run_contents
+from small_runs import assert_one_line_error, environment
 
 HOLDER = """
 import sys
@@ -52,15 +52,13 @@ def test_every_program_that_writes_is_refused(small_run, holder):
     before = run_contents(small_run.folder)
     for what, start in writers(small_run).items():
         done = start()
-        assert done.returncode == 2, (what, done)
-        assert_one_line(done, "VERSION: another process is working in", small_run.folder)
+        assert_one_line_error(done, 2, "VERSION: another process is working in", small_run.folder)
         assert run_contents(small_run.folder) == before, what
     result = small_run.folder / "FILE_L_VAL_ACC_L.files"
     result.rename(small_run.place / "aside")  # unfinished: the same answers would go on
     done = small_run.run()
     (small_run.place / "aside").rename(result)
-    assert done.returncode == 2
-    assert_one_line(done, "VERSION: another process is working in", small_run.folder)
+    assert_one_line_error(done, 2, "VERSION: another process is working in", small_run.folder)
     assert holder.poll() is None
 
 

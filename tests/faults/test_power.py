@@ -1,19 +1,13 @@
 """Power cuts: whatever the disk may hold after one, the same answers lead to the same contents.
 
-A sample of the states; all of them: tests/campaigns/power_cuts.py. The model is in power_cuts.py.
+A sample of the states; all of them: tests/campaigns/faults.py. The model is in power_cuts.py.
 """
 
 import random
 from pathlib import Path
 
 import pytest
-from fault_tools import SmallRun
 from power_cuts import Disk, states_of
-
-
-@pytest.fixture(scope="module")
-def small_run(launcher, tmp_path_factory):
-    return SmallRun(launcher, tmp_path_factory.mktemp("power")).complete()
 
 
 def test_the_model():

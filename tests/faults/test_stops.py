@@ -1,21 +1,23 @@
 """Killed or stopped anywhere, a run goes on with the same answers and ends with the same contents.
 
-The numbers are in tests/campaigns/kills.py; here are the points where it matters most.
+The numbers come from tests/campaigns/faults.py; here are the points where it matters most.
 """
 
 import random
 import signal
+import sys
 
 import pytest
-from fault_tools import MODELS, ColdLauncher, SmallRun, assert_one_line, instants
+from fault_tools import MODELS, Launcher, SmallRun, instants
+from small_runs import RUNNERS, assert_one_line_error, changed, run, tuned
 
 from nalsm.storage.files import read_arrays
 
 # A signal comes while a line of progress is printed, long after the last checkpoint.
-STOPPED_WHEN_IT_SAYS = """
+STOPPED_WHEN_IT_SAYS = (
+    tuned(seconds_between_checkpoints=1e9, seconds_between_lines=0)
+    + """
 import os, signal, sys
-from nalsm.support.tuning import TUNING
-TUNING.seconds_between_checkpoints, TUNING.seconds_between_lines = 1e9, 0
 class Stopping:
     def write(self, text):
         sys.__stdout__.write(text)
@@ -25,11 +27,7 @@ class Stopping:
         return getattr(sys.__stdout__, name)
 sys.__stdout__, sys.stdout = sys.stdout, Stopping()
 """
-
-
-@pytest.fixture(scope="module")
-def small_run(launcher, tmp_path_factory):
-    return SmallRun(launcher, tmp_path_factory.mktemp("stops")).complete()
+)
 
 
 def renames(run):
@@ -64,8 +62,6 @@ def test_killed_again_and_again(launcher, tmp_path, model):
 
 def test_killed_with_the_tensorflow_engine(tmp_path):
     """In the midst of counting."""
-    from fault_tools import Launcher
-
     launcher = Launcher("tensorflow", tmp_path / "launcher")
     run = SmallRun(launcher, tmp_path, "LSM", ["--engine=tensorflow"])
     assert run.run().returncode == 0
@@ -104,8 +100,7 @@ def test_a_full_disk_when_stopped(small_run):
     small_run.clear()
     code = STOPPED_WHEN_IT_SAYS.format("initialisation: 4 of 12", "SIGTERM")
     done = small_run.run(code=code, watch=(small_run.output, "At", "open *CHECKPOINT*", "ENOSPC"))
-    assert done.returncode == 1
-    assert_one_line(done, "INITIALISATION_CHECKPOINT.wdata", "No space left")
+    assert_one_line_error(done, 1, "INITIALISATION_CHECKPOINT.wdata", "No space left")
     small_run.finish()
 
 
@@ -135,9 +130,8 @@ atexit.register(os.kill, os.getpid(), signal.SIGINT)
     small_run.stopped_well(done, "SIGINT")
 
 
-def test_ctrl_c_while_python_loads(small_run, tmp_path):
+def test_ctrl_c_while_python_loads(small_run):
     """Before a program can say anything, Ctrl-C ends it without a traceback."""
-    launcher = ColdLauncher(tmp_path)
     code = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal, also where the tests run behind one
@@ -147,17 +141,6 @@ class Finder:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
 """
-    done = launcher.run([small_run.training_program, *small_run.flags], small_run.answers, code)
+    program = [sys.executable, str(RUNNERS / small_run.training_program), *small_run.flags]
+    done = run(changed(program, code), small_run.answers)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
-
-
-def test_a_cold_process(small_run, tmp_path):
-    """The same in a process of its own: killed in its middle by the clock, its lock is not in the way."""
-    warm, small_run.launcher = small_run.launcher, ColdLauncher(tmp_path)
-    try:
-        small_run.clear()
-        assert small_run.lose("rename *TRAIN_S_AGG_7_BATCH_0*").returncode == -signal.SIGKILL
-        assert (small_run.folder / ".lock").exists()
-    finally:
-        small_run.launcher = warm
-    assert "going on with version 7" in small_run.finish().stdout

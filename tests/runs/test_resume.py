@@ -18,14 +18,11 @@ from small_runs import (
     folder_contents,
     place_with_networks,
     run,
+    tuned,
 )
 
 # The real program with checkpoints at every chance, and small chunks of initialisation.
-FREQUENT = """
-from nalsm.support.tuning import TUNING
-TUNING.seconds_between_checkpoints = 0
-TUNING.snapshots_at_a_time = 4
-"""
+FREQUENT = tuned(seconds_between_checkpoints=0, snapshots_at_a_time=4)
 # Enough work in each stage to be caught in the middle of it.
 SLOWER = ("--init-samples=1600", "--init-ms=60", "--cycles=600", "--sample-ms=200")
 

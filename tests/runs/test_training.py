@@ -1,7 +1,5 @@
 """The stages of a run from the inside: what is presented, recorded and trained on, and in which order."""
 
-import threading
-
 import numpy as np
 import pytest
 from whole_runs import complete
@@ -11,7 +9,6 @@ from nalsm.runs.initialisation import snapshot_samples
 from nalsm.runs.names import SPLITS
 from nalsm.runs.recording import recorded_samples
 from nalsm.storage.files import read_arrays
-from nalsm.support.prefetching import prefetch
 from nalsm.support.tuning import TUNING
 
 
@@ -89,27 +86,6 @@ def test_snapshots_go_through_all_samples_in_random_orders():
     assert list(snapshot_samples(12, 10, seed=3)) == list(order[:12])
     assert list(snapshot_samples(25, 10, seed=4)) != list(order)
     assert len(snapshot_samples(0, 10, seed=3)) == 0
-
-
-def test_ahead_keeps_order_and_is_one_prefetch():
-    made = []
-
-    def make(item):
-        made.append(item)
-        return item * item
-
-    seen = []
-    for item, result in prefetch(make, range(5)):
-        seen.append((item, result))
-        assert len(made) <= item + 3
-    assert seen == [(i, i * i) for i in range(5)]
-    assert threading.active_count() < 10
-
-    def fail(item):
-        raise OSError("no")
-
-    with pytest.raises(OSError, match="no"):
-        list(prefetch(fail, range(3)))
 
 
 def test_counts_beyond_the_memory_budget_are_streamed(place):

@@ -42,9 +42,18 @@ ANYWHERE = (flipped, cut, emptied, zeroed)
 ALL = (*ANYWHERE, of_another_run, of_another_batch, of_another_format)
 
 
-def fits(damage, path):
+def files_of(folder):
+    """Return the files of a version folder, in the order of their names, but for hidden ones and reports."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "report")))
+
+
+def is_possible(damage, path, others):
     """Whether a damage makes sense for a file: formats and places are those of the result files."""
-    return damage in ANYWHERE or (path.suffix not in (".json", ".txt", ".h5"))
+    if damage in ANYWHERE:
+        return True
+    if path.suffix in (".json", ".txt", ".h5") or (damage == of_another_run and not (others / path.name).exists()):
+        return False
+    return damage != of_another_batch or len([*path.parent.glob(f"*{path.suffix}")]) > 1
 
 
 def damage_with(damage, path, seed, others):
@@ -67,18 +76,14 @@ def leave_at(run, stage):
     """Make a run end at a stage, as a kill leaves it; return the paths of its files."""
     run.clear()
     assert run.lose(STAGES[stage]).returncode != 0
-    return sorted(path for path in run.folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return files_of(run.folder)
 
 
 def resume_damaged(run, damaged, where=""):
     """Give the same answers: what is damaged is named and made again, or the program ends with a line that names it."""
     done = run.run()
     if done.returncode != 0:
-        assert done.returncode in (1, 2), (where, done)
-        lines = done.stderr.splitlines()
-        assert len(lines) == 1, (where, done)
-        assert any(path.name in lines[0] for path in damaged), (where, done)
-        return "refused"
+        return _refused(done, damaged, where)
     assert done.stderr == "", (where, done)
     for path in damaged:
         # (spikes are made again with their batch's counts, the readout's weights with every end of a run)
@@ -98,8 +103,12 @@ def look_at_damaged(run, program, flags, reference, damaged, where=""):
     if done.returncode == 0:
         assert (done.stdout, done.stderr) == (reference, ""), (where, program, done)
         return "same result"
-    assert done.returncode in (1, 2), (where, program, done)
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, (where, program, done)
-    assert any(path.name in lines[0] for path in damaged), (where, program, done)
+    return _refused(done, damaged, (where, program))
+
+
+def _refused(done, damaged, where):
+    """One line names a damaged file."""
+    assert done.returncode in (1, 2), (where, done)
+    assert done.stderr.count("\n") == 1, (where, done)
+    assert any(path.name in done.stderr for path in damaged), (where, done)
     return "refused"

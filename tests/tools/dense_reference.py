@@ -58,12 +58,7 @@ class DenseLiquid:
         dense[self.network.post, self.network.pre] = weights
         zeros = np.zeros(self.n_neurons, f32)
         return SimpleNamespace(
-            weights=dense,
-            potential=zeros,
-            refractory=zeros,
-            kernel=zeros,
-            trace=zeros,
-            calcium=zeros[: self.n_liquid],
+            weights=dense, potential=zeros, refractory=zeros, kernel=zeros, trace=zeros, calcium=zeros[: self.n_liquid]
         )
 
     def _run_sample(self, raster, state, rule):

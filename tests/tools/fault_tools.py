@@ -26,19 +26,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from file_operations import read_record
 from power_cuts import put
-from small_runs import ROOT, RUNNERS, as_bytes, changed, environment, folder_contents, place_with_networks
+from small_runs import (
+    ROOT,
+    RUNNERS,
+    as_bytes,
+    assert_one_line_error,
+    environment,
+    folder_contents,
+    place_with_networks,
+    tuned,
+)
 
 from nalsm.storage.files import read_arrays
 
 VERSION = 7
 # Smallest intervals: a checkpoint at every chance, and recorded spikes, so that a small run has every kind of file.
-FREQUENT = """
-from nalsm.support.tuning import TUNING
-TUNING.seconds_between_checkpoints = 0
-TUNING.snapshots_at_a_time = 4
-TUNING.recorded_samples = lambda batch, size: [0, 3] if batch % 2 else []
-TUNING.kept_bytes_per_part = 1
-"""
+FREQUENT = tuned(
+    seconds_between_checkpoints=0, snapshots_at_a_time=4, kept_bytes_per_part=1,
+    recorded_samples="lambda batch, size: [0, 3] if batch % 2 else []",
+)  # fmt: skip
 _MODELS = {  # program, answers after the common ones
     "NALSM": ("NALSM", ("0.015",)),
     "LSM+STDP": ("LSM_STDP", ()),
@@ -114,41 +120,6 @@ class Launcher:
         status = int(self.server.stdout.readline())
         shown = "" if stdout else out.read_text(errors="replace")
         return Done(os.waitstatus_to_exitcode(status), shown, err.read_text(errors="replace"), time.monotonic() - begin)
-
-
-class ColdLauncher:
-    """Starts programs as processes of their own, imports and all, with the interface of `Launcher`."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def close(self):
-        pass
-
-    def run(self, arguments, answers, code="", watch=None, stop=None, stdout=None):
-        script, *flags = arguments
-        if watch:
-            root, name, *values = [int(item) if str(item).isdigit() else str(item) for item in watch]
-            code += f"\nimport sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport file_operations"
-            code += f"\nfile_operations.watch({root!r}, file_operations.{name}(*{values!r}))\n"
-        begin = time.monotonic()
-        with open(stdout or self.folder / "stdout", "w") as out, open(self.folder / "stderr", "w") as err:
-            child = subprocess.Popen(
-                changed([sys.executable, str(RUNNERS / script), *map(str, flags)], code), text=True, cwd=self.folder,
-                env=environment(), stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=True,
-            )  # fmt: skip
-            with contextlib.suppress(BrokenPipeError):
-                child.stdin.write("".join(f"{answer}\n" for answer in answers))
-                child.stdin.close()
-            if stop:
-                try:
-                    child.wait(stop[0])
-                except subprocess.TimeoutExpired:
-                    child.send_signal(stop[1])
-            child.wait(300)
-        shown = "" if stdout else (self.folder / "stdout").read_text()
-        return Done(child.returncode, shown, (self.folder / "stderr").read_text(), time.monotonic() - begin)
 
 
 def serve(engine):
@@ -325,7 +296,7 @@ class SmallRun:
         if name == "SIGKILL":
             assert done.returncode in (-signal.SIGKILL, 0, 2), (n, done)  # 0: there were fewer; 2: it was finished
         elif done.returncode:
-            self.stopped_well(done, name, n)
+            self.stopped_well(done, name)
         assert done.returncode != 2 or "finished" in done.stderr, (n, done)
         return done
 
@@ -343,7 +314,7 @@ class SmallRun:
             # (before its first line of code a program ends in the system's own way)
             assert done.returncode in (-getattr(signal, name), 0), (seconds, done)
         elif done.returncode:
-            self.stopped_well(done, name, seconds)
+            self.stopped_well(done, name)
         return done
 
     def program(self, name, *flags, answers=(str(VERSION),), **options):
@@ -383,19 +354,9 @@ class SmallRun:
         put({path: data for path, data in state.items() if path.startswith(str(self.output))}, self.place)
         self.finish(where)
 
-    def stopped_well(self, done, name, where=""):
+    def stopped_well(self, done, name):
         """A program that got a signal said so in one line, and ended with its code."""
-        assert done.returncode == SIGNAL_CODES[name], (where, done)
-        assert_one_line(done, name)
-
-
-def assert_one_line(done, *words):
-    """One line on standard error, which has these words."""
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("error: "), done.stderr
-    for word in words:
-        assert str(word) in lines[0], (word, done.stderr)
+        assert_one_line_error(done, SIGNAL_CODES[name], name)
 
 
 def run_contents(folder):

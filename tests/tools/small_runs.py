@@ -17,14 +17,7 @@ SMALL = (
     "--train-samples=200", "--valid-samples=50", "--test-samples=50", "--init-samples=40", "--sample-ms=60",
     "--cycles=6", "--seed=5",
 )  # fmt: skip
-ANSWERS = (
-    "-1",
-    "7",
-    "1",
-    "25",
-    "4",
-    "0.015",
-)  # GPU, VERSION, NET_NUM_VAR, BATCH_SIZE, BATCHS_PER_BLOCK, ASTRO_W_SCALING
+ANSWERS = ("-1", "7", "1", "25", "4", "0.015")  # GPU, VERSION, NET_NUM_VAR, BATCH_SIZE, BATCHS_PER_BLOCK, a knob
 
 
 def place_with_networks(folder):
@@ -52,6 +45,12 @@ def changed(arguments, code):
     return [program, "-c", code + "runpy.run_path(sys.argv[0], run_name='__main__')"]
 
 
+def tuned(**fields):
+    """Return code that sets fields of `nalsm.support.tuning.TUNING` to these values, written in Python."""
+    lines = "".join(f"TUNING.{name} = {value}\n" for name, value in fields.items())
+    return f"\nfrom nalsm.support.tuning import TUNING\n{lines}"
+
+
 def run(arguments, answers=ANSWERS, cwd=None, **options):
     """Run a program with piped answers; return the completed process (text)."""
     lines = answers if isinstance(answers, str) else "".join(f"{answer}\n" for answer in answers)
@@ -67,12 +66,11 @@ def environment():
 
 
 def assert_one_line_error(done, code, *words):
-    """The program ended with this code and one line that holds these words."""
-    assert done.returncode == code, (done.stdout, done.stderr)
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    for word in words:
-        assert word in lines[0], lines[0]
+    """The program ended with this code and one line that has these words (or paths)."""
+    assert done.returncode == code, done
+    assert done.stderr.startswith("error: "), done
+    assert done.stderr.count("\n") == 1, done
+    assert all(str(word) in done.stderr for word in words), (words, done.stderr)
 
 
 def folder_contents(folder):

@@ -21,6 +21,7 @@ from small_runs import (
     folder_contents,
     place_with_networks,
     run,
+    tuned,
 )
 
 from nalsm.evaluation import branching_factors, mean_rank
@@ -37,10 +38,7 @@ NOISE_PROGRAMS = {
 MEASURES = {"get_test_accuracy.py", "compute_branching_factor.py", "get_branching_factor.py", KERNEL}
 NOISY_ANSWERS = ANSWERS[:5]
 # Spikes are recorded of one batch in 10,000 samples: here of every second one.
-RECORDING = """
-from nalsm.support.tuning import TUNING
-TUNING.recorded_samples = lambda batch, size: [0, 3, 24] if batch % 2 else []
-"""
+RECORDING = tuned(recorded_samples="lambda batch, size: [0, 3, 24] if batch % 2 else []")
 # A run that has all counts, and no readout.
 STOPPING = """
 import errno, os

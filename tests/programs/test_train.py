@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -274,45 +273,6 @@ def test_folder_that_cannot_be_made(place):
     assert (place / "train_data").read_text() == "mine"
 
 
-# ---- generate_spatial_network.py -----------------------------------------------------------------
-
-
-def generate(place, answers, *flags, cwd=None):
-    arguments = [sys.executable, str(RUNNERS / "generate_spatial_network.py"), f"--networks-dir={place}/networks"]
-    return run([*arguments, *flags], answers, cwd=cwd)
-
-
-def test_generate_network(place):
-    done = generate(place, ("n", "12", "3", "4", "5"), "--seed=3", cwd=place)
-    assert done.returncode == 0, done.stderr
-    network = Network.load(place / "networks" / "Network_12.h5")
-    assert (network.dims, network.n_inputs, network.seed) == ((3, 4, 5), 2312, 3)
-    log = (place / "networks" / "Network_12_Log.txt").read_text()
-    assert log == network.describe()
-    for word in ("E->E", "E->I", "I->E", "I->I", "input", "seed"):
-        assert word in log
-    again = Network.generate((3, 4, 5), 2312, seed=3)
-    assert again.fingerprint == network.fingerprint
-
-
-@pytest.mark.parametrize(
-    ("answers", "word"),
-    [
-        (("F",), "WHICH_DATASET_TO_GENERATE_NETWORK_FOR"),
-        (("M", "1"), "NETWORK_NUMBER_TO_CREATE"),  # is there already
-        (("M", "-1"), "NETWORK_NUMBER_TO_CREATE"),
-        (("M", "5", "0"), "SIZE_OF_LIQUID_DIMENSION_1"),
-        (("M", "5", "3", "x"), "SIZE_OF_LIQUID_DIMENSION_2"),
-        (("M", "5", "1000", "1000", "1000"), "SIZE_OF_LIQUID_DIMENSION_3"),
-        (("M", "5", "3", "3"), "SIZE_OF_LIQUID_DIMENSION_3"),
-    ],
-)
-def test_generate_network_refuses(place, answers, word):
-    before = sorted((p.name, p.read_bytes()) for p in (place / "networks").iterdir())
-    assert_one_line_error(generate(place, answers), 2, word)
-    assert before == sorted((p.name, p.read_bytes()) for p in (place / "networks").iterdir())
-
-
 def test_folders_of_the_checkout_are_the_default(tmp_path):
     """A copied checkout works on its own datasets/, networks/ and train_data/, whatever the current folder is."""
     for name in ("nalsm", "runners"):
@@ -330,20 +290,3 @@ def test_folders_of_the_checkout_are_the_default(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "copy" / "train_data" / "ver_3" / "FILE_L_VAL_ACC_L.files").is_file()
     assert "seed" not in done.stdout  # --quiet: dialogue and result only
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_signal_that_compiled_code_overlooks(number):
-    """It comes while compiled code calls back into Python, which cannot pass an exception on: it stops all the same."""
-    code = f"""
-import ctypes, os, time, click
-from nalsm.console.program import run_program
-callback = ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), {int(number)}))
-@click.command()
-def program():
-    callback()
-    time.sleep(60)
-run_program(program)
-"""
-    done = run([sys.executable, "-c", code], "", cwd=ROOT)
-    assert_one_line_error(done, 128 + number, f"stopped by {number.name}")
