@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from recordings import recording_bytes
 
-from nalsm.datasets import DATA_SOURCES, nmnist, packing
+from nalsm.datasets import DATA_SOURCES, nmnist
 from nalsm.datasets.events import EventSplit, fill_raster
 from nalsm.datasets.nmnist_folder import folder_source, read_recording
 from nalsm.datasets.packing import (
@@ -29,7 +29,6 @@ from nalsm.datasets.packing import (
     pack,
 )
 from nalsm.encoding import raster_from_events
-from nalsm.storage.files import write_arrays
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.support.tuning import TUNING
 
@@ -374,12 +373,14 @@ def test_the_index_comes_last(monkeypatch, tmp_path):
     path = tmp_path / "a"
     pack(Counting(monkeypatch).source, path)
 
-    def stop(target, *_):
-        if target.name == INDEX:
-            raise KeyboardInterrupt
-        return write_arrays(target, *_)
+    replace = os.replace
 
-    monkeypatch.setattr(packing, "write_arrays", stop)
+    def stop(temporary, target):
+        if Path(target).name == INDEX:
+            raise KeyboardInterrupt
+        replace(temporary, target)
+
+    monkeypatch.setattr(os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
         pack(Counting(monkeypatch, seed=1).source, path, overwrite=True)
     assert not is_packed(path)

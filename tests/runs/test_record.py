@@ -1,6 +1,7 @@
 """The record of a run: one check, older formats, sessions with other versions, and `load_run` for notebooks."""
 
 import json
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from nalsm.runs import load_run
 from nalsm.runs.listing import read_status
 from nalsm.runs.parameters import FORMAT, read_parameters
 from nalsm.runs.record import Missing, open_record
-from nalsm.support import versions
 from nalsm.support.errors import DamagedFile, UserError
 
 
@@ -124,8 +124,8 @@ def test_resuming_with_other_versions_is_said_and_recorded(place, monkeypatch, c
     assert len(open_record(place / "train_data", 7).sessions) == 1  # nothing new to record
 
     run.folder.accuracies.unlink()
-    real = versions._version
-    monkeypatch.setattr(versions, "_version", lambda name: "9.9" if name == "numpy" else real(name))
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "9.9" if name == "numpy" else real(name))
     complete(place, quiet=False)
     lines = [line for line in capsys.readouterr().out.splitlines() if "other versions" in line]
     assert len(lines) == 1
