@@ -149,28 +149,20 @@ def compute(run: RunRecord, network: Network, batch: RecordedBatch) -> None:
     run.folder.write(batch.factors, results)
 
 
-def factors_of(run: RunRecord, batch: RecordedBatch) -> np.ndarray | None:
+def factors_of(run: RunRecord, split: str, number: int) -> np.ndarray | None:
     """Return the branching factor of each sample of a batch (float64 [samples]), or None if they are not computed.
 
     Raises DamagedFile.
     """
     try:
-        return run.folder.read(batch.factors)[0]["per_sample"]
+        return run.folder.read(run.folder.branching_factors(split, number), only="per_sample")[0]["per_sample"]
     except FileNotFoundError:
-        return None
-
-
-def kept_factors(run: RunRecord, split: str, number: int) -> np.ndarray | None:
-    """Return the branching factor of each sample of a batch; None if their file is missing or damaged."""
-    try:
-        return run.folder.read(run.folder.branching_factors(split, number))[0]["per_sample"]
-    except (FileNotFoundError, DamagedFile):
         return None
 
 
 def _read(run: RunRecord) -> dict | None:
     try:
-        found = [factors_of(run, batch) for batch in recorded_batches(run)]
+        found = [factors_of(run, batch.split, batch.number) for batch in recorded_batches(run)]
     except (UserError, DamagedFile):
         return None
     known = [factors for factors in found if factors is not None]

@@ -19,7 +19,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021; R. Legenstein and W. Maass, Neural N
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class KeptRanks(NamedTuple):
     """Ranks of the draws (int64 [draws]) by "SP" and "AP", with the parameters draws, per_class and seed."""
 
     ranks: dict[str, np.ndarray]
-    parameters: dict[str, int]
+    parameters: dict[str, Any]
 
 
 def test_counts(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:

@@ -113,7 +113,7 @@ def _say_branching_factors(record: RunRecord, batches: list["RecordedBatch"], qu
     """Say the branching factor of each file, of each split, and of all samples together."""
     from nalsm.evaluation.branching import factors_of, mean_of_known
 
-    found = {batch: factors_of(record, batch) for batch in batches}
+    found = {batch: factors_of(record, batch.split, batch.number) for batch in batches}
     if all(factors is None for factors in found.values()):
         raise UserError(
             f"VERSION: {record.folder.path} has no branching factors ({batches[0].factors.name}, ...); start "

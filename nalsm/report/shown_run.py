@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from nalsm.evaluation import MEASURES
+from nalsm.evaluation.branching import branching_factors, factors_of
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.runs.listing import read_status
 from nalsm.runs.record import Missing, open_record
 from nalsm.runs.trained_run import TrainedRun
+from nalsm.support.errors import DamagedFile
 
 
 class ShownRun(TrainedRun):
@@ -82,7 +84,8 @@ class ShownRun(TrainedRun):
 
         They are computed from the spikes if their file is missing or damaged.
         """
-        from nalsm.evaluation.branching import branching_factors, kept_factors
-
-        kept = kept_factors(self.record, split, batch)
+        try:
+            kept = factors_of(self.record, split, batch)
+        except DamagedFile:
+            kept = None
         return branching_factors(self.network, self.recorded(split, batch).spikes) if kept is None else kept

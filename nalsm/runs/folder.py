@@ -133,12 +133,12 @@ class RunFolder:
             self._require_held()
             raise
 
-    def read(self, path):
-        """Return (arrays, attributes) of a file of this run.
+    def read(self, path: Path, only: str | None = None) -> tuple[dict, dict]:
+        """Return (arrays, attributes) of a file of this run; only: the name of one array, None for all.
 
         Raises FileNotFoundError, and DamagedFile also for a file of another run, format or name.
         """
-        arrays, attributes = read_arrays(path)
+        arrays, attributes = read_arrays(path, only)
         found = attributes.get("format", _FORMAT)  # the first files of this format did not say it, nor their names
         if found != _FORMAT:
             raise DamagedFile(

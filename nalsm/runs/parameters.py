@@ -79,7 +79,8 @@ def differences(recorded: dict, wanted: dict) -> list[str]:
 
 def _named(identity: dict) -> dict[str, object]:
     """Return the values of an identity under the names that the user knows."""
-    titles = {knob.name: f"{knob.title} ({knob.prompt})" for model in MODELS.values() for knob in model.knobs}
+    model = MODELS.get(identity.get("model", ""))
+    titles = {knob.name: f"{knob.title} ({knob.prompt})" for knob in (model.knobs if model else ())}
     knobs = identity.get("knobs") or {}
     return {
         **{titles.get(name, name): value for name, value in knobs.items()},

@@ -77,8 +77,8 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], attributes: Mapping[str,
         temporary.write_bytes(_user_block(body) + body)
 
 
-def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return (arrays, attributes) of a file made by `write_arrays`.
+def read_arrays(path: str | Path, only: str | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return (arrays, attributes) of a file made by `write_arrays`; only: the name of one array, None for all.
 
     Raises FileNotFoundError, and DamagedFile if the checksum does not match (such a file never reaches the HDF5
     library) or `nalsm.storage.plain_hdf5` refuses the contents.
@@ -93,7 +93,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
         raise
     if image[:_USER_BLOCK] != _user_block(image[_USER_BLOCK:]):
         raise DamagedFile(f"{path} is damaged, or no file of this program: its contents do not match its checksum")
-    return read_hdf5(io.BytesIO(image), len(image), path)
+    return read_hdf5(io.BytesIO(image), len(image), path, only)
 
 
 def _user_block(body: bytes) -> bytes:

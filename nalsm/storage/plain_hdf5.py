@@ -22,17 +22,19 @@ _MOST_ATTRIBUTES = 2**24  # characters of JSON
 _KINDS = "biufS"  # bool, integers, floats, bytes
 
 
-def read_hdf5(file: IO[bytes], n_bytes: int, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_hdf5(
+    file: IO[bytes], n_bytes: int, path: Path, only: str | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return (arrays by name, attributes) of an open binary file of `n_bytes` bytes.
 
-    path : named in the error
+    path : named in the error; only : name of the one array to read (None: all), which is quicker
     Raises DamagedFile if the file cannot be read, or contains anything but plain arrays.
     """
     import h5py
 
     try:
         with h5py.File(file, "r") as opened:
-            arrays = {name: dataset[()] for name, dataset in plain_datasets(opened, n_bytes).items()}
+            arrays = {name: dataset[()] for name, dataset in plain_datasets(opened, n_bytes, only).items()}
             return arrays, read_attributes(opened)
     except Exception as error:  # h5py raises many types for a file that makes no sense
         raise unreadable(path, error) from None
@@ -44,9 +46,12 @@ def unreadable(path: Path, error: Exception) -> DamagedFile:
     return DamagedFile(f"{path} is damaged, or no file of this program: {reason}")
 
 
-def plain_datasets(file: "h5py.File", n_bytes: int) -> "dict[str, h5py.Dataset]":
-    """Return the datasets of an open file of `n_bytes` bytes by name; raises ValueError unless all are plain."""
-    datasets = {name: _plain_dataset(file, name) for name in file}
+def plain_datasets(file: "h5py.File", n_bytes: int, only: str | None = None) -> "dict[str, h5py.Dataset]":
+    """Return the datasets of an open file of `n_bytes` bytes by name; raises ValueError unless all are plain.
+
+    only : see `read_hdf5`
+    """
+    datasets = {name: _plain_dataset(file, name) for name in file if only in (None, name)}
     total = sum(dataset.nbytes for dataset in datasets.values())
     if total > max(MOST_BYTES, MOST_EXPANSION * n_bytes):
         raise ValueError(f"its arrays claim {total} bytes, the file has {n_bytes}")

@@ -137,7 +137,7 @@ def swept(tmp_path_factory):
 def test_a_sweep_is_ordinary_runs(swept, tmp_path):
     """Every cell is there, and what --as-script prints makes the same contents in a shell."""
     place, said = swept
-    assert "5 of 5 cells are done, 0 of them before" in said
+    assert "5 of 5 cells are done, 0 of them were done before" in said
     assert sorted(contents(place)) == ["ver_101", "ver_102", "ver_201", "ver_202", "ver_301"]
     printed = sweep(tmp_path, file_of(tmp_path), "--as-script", "--networks=1")
     assert printed.returncode == 0 and not (tmp_path / "train_data").exists()
@@ -154,7 +154,7 @@ def test_what_is_finished_is_left_alone(swept):
     place, _ = swept
     before = {path: path.stat().st_mtime_ns for path in (place / "train_data").rglob("*") if path.is_file()}
     done = sweep(place, place / "sweep.toml")
-    assert done.returncode == 0 and "5 of 5 cells are done, 5 of them before" in done.stdout
+    assert done.returncode == 0 and "5 of 5 cells are done, 5 of them were done before" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     listed = sweep(place, place / "sweep.toml", "--list", "--networks=3")
     assert listed.stdout.count(": done") == 5
@@ -202,13 +202,13 @@ def test_cells_on_a_cluster(swept, tmp_path):
     (taken / "thesis.txt").write_text("mine")
     done = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2")
     assert_one_line_error(done, 1, "1 of 5 cells failed")
-    assert "4 of 5 cells are done, 0 of them before" in done.stdout
+    assert "4 of 5 cells are done, 0 of them were done before" in done.stdout
     assert "GPU?" not in done.stdout  # no training program was started here: what it asks stays with the workers
     assert f"failed: version 201, NALSM on MNIST, {KNOB} 0.03, network 11: training ended with 2: " in done.stdout
     shutil.rmtree(taken)
     assert contents(tmp_path) == {name: files for name, files in contents(swept[0]).items() if name != "ver_201"}
     again = sweep(tmp_path, file_of(tmp_path), "--cluster=local:2", "--only=301", "--only=102")
-    assert again.returncode == 0 and "2 of 2 cells are done, 2 of them before" in again.stdout
+    assert again.returncode == 0 and "2 of 2 cells are done, 2 of them were done before" in again.stdout
     assert_one_line_error(sweep(tmp_path, tmp_path / "sweep.toml", "--cluster=here"), 2, "--cluster: read 'here'")
 
 
@@ -227,7 +227,7 @@ def test_a_worker_killed_in_a_cell(swept, tmp_path):
     worker.kill()
     out, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
-    assert "3 of 3 cells are done, 0 of them before" in out
+    assert "3 of 3 cells are done, 0 of them were done before" in out
     assert contents(tmp_path) == {name: contents(swept[0])[name] for name in ("ver_101", "ver_201", "ver_301")}
     assert not program.is_running()
 
