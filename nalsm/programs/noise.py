@@ -50,10 +50,11 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
 
     def check_version(value: int, answers: dict[str, Any]) -> None:
         run = open_record(chosen_folder(answers, "output_dir", root), value)
-        if run.model.name != model or run.source.name != dataset:
-            hint = f"; use {run.noise_program}" if run.source.noise else ""
+        noise = run.source.noise
+        if run.model.name != model or run.source.name != dataset or noise is None:
+            hint = f"; use {run.noise_program}" if noise else ""
             raise UserError(f"VERSION: read {run.title}, expected a run of {model} on {dataset}{hint}")
-        noisy = NoiseFolder(run.folder.path.parent, value, run.source.noise)
+        noisy = NoiseFolder(run.folder.path.parent, value, noise)
         if not answers["overwrite"] and noisy.recorded_parameters():
             noisy.open()
             noisy.require_unfinished()

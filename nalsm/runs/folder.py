@@ -10,14 +10,17 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nalsm.runs.names import COUNT_FILES, SPIKE_FILES
 from nalsm.runs.parameters import Parameters, differences, identity_hash, read_parameters
 from nalsm.storage.files import TEMPORARY_SUFFIX, read_arrays, sync, write_arrays, write_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 
+Contents = tuple[dict[str, Any], dict[str, Any]]  # arrays by name, attributes
 _LOCK = ".lock"
 _SECONDS_FOR_LOCK = 0.3  # `is_locked` of another process may hold it for a moment
 _FORMAT = 1  # of the HDF5 files
@@ -35,11 +38,11 @@ class RunFolder:
     large_files = "*.*data*"
     remedy = "choose another VERSION or give --overwrite"  # where a run that may not be touched is in the way
 
-    def __init__(self, output_dir, version):
+    def __init__(self, output_dir: str | Path, version: int) -> None:
         self.path = Path(output_dir) / f"ver_{version}"
         self.version = version
         self.identity = None
-        self._lock = None  # which file the lock is that this process holds
+        self._lock: tuple[int, int] | None = None  # which file the lock is that this process holds
 
     @property
     def identity(self) -> dict | None:
@@ -57,74 +60,74 @@ class RunFolder:
     # ---- names ------------------------------------------------------------------------------------
 
     @property
-    def parameters_json(self):
+    def parameters_json(self) -> Path:
         return self.path / f"VER_{self.version}_params.json"
 
     @property
-    def parameters_text(self):
+    def parameters_text(self) -> Path:
         return self.path / f"VER_{self.version}_params.txt"
 
     @property
-    def times(self):
+    def times(self) -> Path:
         return self.path / f"VER_{self.version}_times.json"
 
     @property
-    def weights(self):
+    def weights(self) -> Path:
         return self.path / "W_INI.wdata"
 
     @property
-    def initialisation_checkpoint(self):
+    def initialisation_checkpoint(self) -> Path:
         return self.path / "INITIALISATION_CHECKPOINT.wdata"
 
     @property
-    def readout_checkpoint(self):
+    def readout_checkpoint(self) -> Path:
         return self.path / "READOUT_CHECKPOINT.evaldata"
 
-    def kept_readouts(self, part):
+    def kept_readouts(self, part: int | str) -> Path:
         """The file of a part of the kept readouts while the readout trains (`nalsm.runs.history`)."""
         return self.path / f"KEPT_READOUTS_{part}.evaldata"
 
     @property
-    def readout_weights(self):
+    def readout_weights(self) -> Path:
         return self.path / "W_b_by_ITER.evaldata"
 
     @property
-    def accuracies(self):
+    def accuracies(self) -> Path:
         """The file that is written last: a run that has it is finished."""
         return self.path / "FILE_L_VAL_ACC_L.files"
 
     @property
-    def event_log(self):
+    def event_log(self) -> Path:
         """The folder TensorBoard reads while the readout trains (`nalsm.runs.event_log`); no result."""
         return self.path / "tensorboard"
 
     @property
-    def report(self):
+    def report(self) -> Path:
         """The page of `nalsm.report`, which can be written again at any time; no result."""
         return self.path / "report.html"
 
-    def report_picture(self, name):
+    def report_picture(self, name: str) -> Path:
         return self.path / f"report_{name}.png"
 
-    def counts(self, split, batch):
+    def counts(self, split: str, batch: int) -> Path:
         return self.path / COUNT_FILES[split].format(v=self.version, i=batch)
 
-    def spikes(self, split, batch):
+    def spikes(self, split: str, batch: int) -> Path:
         return self.path / SPIKE_FILES[split].format(v=self.version, i=batch)
 
-    def branching_factors(self, split, batch):
+    def branching_factors(self, split: str, batch: int) -> Path:
         path = self.spikes(split, batch)
         return path.with_name(f"{path.name}.bf")
 
     @property
-    def kernel_quality(self):
+    def kernel_quality(self) -> Path:
         """Ranks of the kernel quality measures (`nalsm.evaluation.kernel_quality`)."""
         return self.path / f"KERNEL_QUALITY_{self.version}.evaldata"
 
     # ---- contents ---------------------------------------------------------------------------------
 
-    def write(self, path, arrays, attributes=None):
-        """Write a file of this run whole; raises MachineError where the folder was taken away meanwhile."""
+    def write(self, path: Path, arrays: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> None:
+        """Write a file of this run whole. Raises MachineError if the folder was removed or replaced meanwhile."""
         self._require_held()
         known = {"format": _FORMAT, "file": path.name, "run": self.run_hash}
         try:
@@ -133,7 +136,7 @@ class RunFolder:
             self._require_held()
             raise
 
-    def read(self, path: Path, only: str | None = None) -> tuple[dict, dict]:
+    def read(self, path: Path, only: str | None = None) -> Contents:
         """Return (arrays, attributes) of a file of this run; only: the name of one array, None for all.
 
         Raises FileNotFoundError, and DamagedFile also for a file of another run, format or name.
@@ -150,8 +153,8 @@ class RunFolder:
             raise DamagedFile(f"{path} holds what belongs into {attributes['file']}")
         return arrays, attributes
 
-    def read_if_good(self, path, say):
-        """Return what `read` returns, or None where the file has to be made (again)."""
+    def read_if_good(self, path: Path, say: Callable[[str], None]) -> Contents | None:
+        """Return what `read` returns, or None if the file is missing or damaged; say is called if it is damaged."""
         try:
             return self.read(path)
         except FileNotFoundError:
@@ -160,7 +163,7 @@ class RunFolder:
             say(f"{error}; it is made again")
             return None
 
-    def add_costs(self, stage, seconds, peak_bytes):
+    def add_costs(self, stage: str, seconds: float, peak_bytes: float) -> None:
         """Add to the time that a stage has taken in all sessions of this run, and keep the most memory of them."""
         costs = self._costs()
         costs[stage] = round(costs.get(stage, 0.0) + seconds, 3)
@@ -168,15 +171,15 @@ class RunFolder:
         self._require_held()
         write_text(self.times, json.dumps(costs, indent=1) + "\n")
 
-    def seconds(self):
+    def seconds(self) -> dict[str, float]:
         """Return the seconds of each stage so far, by name."""
         return {stage: seconds for stage, seconds in self._costs().items() if stage != _PEAK}
 
-    def peak_bytes(self):
-        """Return the most memory that a process of this run has held, or None where that was not noted."""
+    def peak_bytes(self) -> int | None:
+        """Return the peak memory of all processes of this run, or None if it was not recorded."""
         return self._costs().get(_PEAK)
 
-    def _costs(self):
+    def _costs(self) -> dict[str, Any]:
         try:
             costs = json.loads(self.times.read_text(encoding="utf-8"))
             return costs if all(math.isfinite(value) for value in costs.values()) else {}
@@ -204,10 +207,10 @@ class RunFolder:
         return read_parameters(self.parameters_json, self.remedy)
 
     @contextmanager
-    def locked(self, overwrite=False):
-        """Make the folder if need be and hold it against other processes until the block ends.
+    def locked(self, overwrite: bool = False) -> Iterator[None]:
+        """Create the folder if it does not exist, and lock it until the block ends.
 
-        Raises UserError where another process holds it, or where it has files that are not a run's.
+        overwrite : delete what the folder contains. Raises UserError if another process has locked it.
         """
         from filelock import FileLock, Timeout
 
@@ -238,10 +241,10 @@ class RunFolder:
         """
         self.identity = identity
         session = session or {}
-        recorded = known = self.recorded_parameters()
+        known = self.recorded_parameters()
         if known is None:
             self._require_empty()
-            recorded = Parameters(identity, {**details, "sessions": [session]}, identity_hash(identity))
+        recorded = known or Parameters(identity, {**details, "sessions": [session]}, identity_hash(identity))
         self.require_same(recorded, identity)
         changed = recorded.changed_versions(session)
         recorded = recorded.with_session(session)
@@ -261,16 +264,16 @@ class RunFolder:
             raise UserError(f"VERSION: {self.path} contains another {self.holds} ({different[0]}{more}); {self.remedy}")
         self.require_unfinished()
 
-    def require_unfinished(self):
-        """Raise UserError where the folder holds a finished run: those are never touched."""
+    def require_unfinished(self) -> None:
+        """Raise UserError if the folder contains a finished run: those are never changed."""
         if self.is_finished():
             raise UserError(f"VERSION: {self.path} holds a finished {self.holds}; {self.remedy}")
 
-    def is_finished(self):
+    def is_finished(self) -> bool:
         return self.accuracies.exists() and self.readout_weights.exists() and not self.readout_checkpoint.exists()
 
-    def is_locked(self):
-        """Tell whether a process is working in the folder just now; False where that cannot be found out."""
+    def is_locked(self) -> bool:
+        """Tell whether a process has locked the folder; False if that cannot be found out."""
         try:
             with open(self.path / _LOCK, "rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back as the file is closed, at once
@@ -280,8 +283,8 @@ class RunFolder:
             return False
         return False
 
-    def require_space(self, n_bytes):
-        """Raise UserError unless the disk has room for so much, with what the folder holds already."""
+    def require_space(self, n_bytes: float) -> None:
+        """Raise UserError unless the disk has room for n_bytes, with the large files that are already there."""
         folder = next(p for p in (self.path, *self.path.parents) if p.exists())
         free = shutil.disk_usage(folder).free + sum(map(_size, self.path.glob(self.large_files)))
         if free < n_bytes:
@@ -290,22 +293,22 @@ class RunFolder:
                 "make room or give --output-dir"
             )
 
-    def _require_held(self):
-        """Raise MachineError where the folder that this process locked is gone, or another by now."""
+    def _require_held(self) -> None:
+        """Raise MachineError if the folder that this process locked was removed or replaced."""
         if self._lock and self._lock != _which(self.path / _LOCK):
             raise MachineError(
                 f"{self.path} was removed or replaced while this program worked in it; start it again with the same "
                 "answers"
             )
 
-    def _require_empty(self):
+    def _require_empty(self) -> None:
         others = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
         if others:
             raise UserError(
                 f"VERSION: {self.path} holds files ({others[0]}, ...) but no parameters of a run; {self.remedy}"
             )
 
-    def _clear(self):
+    def _clear(self) -> None:
         self.parameters_json.unlink(missing_ok=True)  # first, and for sure: what is left is no run then
         sync(self.path)
         for path in self.path.iterdir():
@@ -316,22 +319,22 @@ class RunFolder:
             else:
                 path.unlink()
 
-    def _remove_leftovers(self):
+    def _remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed."""
         for path in self.path.glob(f".*{TEMPORARY_SUFFIX}"):
             path.unlink(missing_ok=True)
 
 
-def _size(path):
-    """Return the bytes of a file, 0 where it is gone: another process may be at work in the folder."""
+def _size(path: Path) -> int:
+    """Return the bytes of a file, 0 if it is gone: another process may be working in the folder."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
 
 
-def _which(path):
-    """Return what tells a file from all others, or None where there is none."""
+def _which(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, or None if there is no file."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

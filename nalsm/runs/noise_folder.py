@@ -1,7 +1,9 @@
 """The files of a noisy test set, beside those of the run it belongs to."""
 
 import shutil
+from pathlib import Path
 
+from nalsm.datasets import Noise
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.record import RunRecord
 from nalsm.support.errors import UserError
@@ -13,39 +15,40 @@ class NoiseFolder(RunFolder):
     holds = "noisy test set"
     remedy = "give --overwrite to present it anew"
 
-    def __init__(self, output_dir, version, noise):
+    def __init__(self, output_dir: str | Path, version: int, noise: Noise) -> None:
         super().__init__(output_dir, version)
         self.noise = noise
         self.large_files = f"{noise.file_tag}_*.*data*"
 
     @property
-    def parameters_json(self):
+    def parameters_json(self) -> Path:
         return self.path / f"{self.noise.file_tag}_VER_{self.version}_params.json"
 
     @property
-    def parameters_text(self):
+    def parameters_text(self) -> Path:
         return self.path / f"{self.noise.file_tag}_VER_{self.version}_params.txt"
 
     @property
-    def times(self):
+    def times(self) -> Path:
         return self.path / f"{self.noise.file_tag}_VER_{self.version}_times.json"
 
-    def counts(self, split, batch):
+    def counts(self, split: str, batch: int) -> Path:
         return self.path / f"{self.noise.file_tag}_{super().counts(split, batch).name}"
 
-    def all_counts(self):
+    def all_counts(self) -> list[Path]:
         """Return the paths of all count files that it should have."""
-        n_batches = self.identity["test_samples"] // self.identity["batch_size"]
+        identity = self.identity or {}  # of an opened folder
+        n_batches = identity["test_samples"] // identity["batch_size"]
         return [self.counts("test", batch) for batch in range(n_batches)]
 
-    def is_finished(self):
-        """Tell whether all counts are there and sound; what is not will be made (again)."""
+    def is_finished(self) -> bool:
+        """Tell whether all count files are complete and sound."""
         return all(self.read_if_good(path, say=lambda _text: None) for path in self.all_counts())
 
-    def _require_empty(self):
+    def _require_empty(self) -> None:
         """The files of the run are here."""
 
-    def _clear(self):
+    def _clear(self) -> None:
         for path in self.path.glob(f"{self.noise.file_tag}_*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 

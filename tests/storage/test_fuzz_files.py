@@ -27,7 +27,7 @@ from nalsm.datasets.fashion_mnist import read_idx
 from nalsm.datasets.nmnist_folder import read_recording
 from nalsm.datasets.packing import PackedRecordings
 from nalsm.network import Network
-from nalsm.runs.record import open_run
+from nalsm.runs.record import open_record
 from nalsm.storage.files import read_arrays
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -257,7 +257,7 @@ def test_measures_refuse_parameters_of_no_run(key, value, folder):
     path = folder / READERS["parameters"].file
     path.write_text(fuzzing.signed_parameters(identity))
     with pytest.raises(DamagedFile, match="other parameters than those of a run"):
-        open_run(folder, {"output_dir": folder / "train_data"}, 7)
+        open_record(folder / "train_data", 7)
 
 
 # ---- bombs, and claims of size --------------------------------------------------------------------
