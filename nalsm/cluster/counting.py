@@ -58,8 +58,9 @@ def count_on_cluster(
     batches : of `nalsm.runs.counting.Batch`
     """
     number = local_workers(address)
-    threads = run.settings.threads or (threads_of_local(number) if number else 0)
-    shared = run.network, presentation, run.liquid.engine, run.settings.gpu, threads, fingerprint(run.liquid.engine)
+    machine, engine = run.settings.machine, run.liquid.engine
+    threads = machine.threads or (threads_of_local(number) if number else 0)
+    shared = run.network, presentation, engine, machine.gpu, threads, fingerprint(engine)
     with connected(address, run.say) as client:
         name = uuid4().hex[:12]
         with or_lost(address):

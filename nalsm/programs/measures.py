@@ -9,8 +9,9 @@ from nalsm.console.program import run_program
 from nalsm.console.progress import progress, say
 from nalsm.console.questions import Question, command
 from nalsm.datasets import DATA_SOURCES
+from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
 from nalsm.runs.record import RunRecord, open_record
-from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
+from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.tuning import TUNING

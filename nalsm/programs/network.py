@@ -10,7 +10,8 @@ from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
 from nalsm.datasets import NETWORK_INPUTS
 from nalsm.network import log_path, network_path
-from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
+from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
+from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.tuning import TUNING

@@ -10,8 +10,9 @@ from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
 from nalsm.programs.cluster import cluster_of
 from nalsm.runs.noise_folder import NoiseFolder
+from nalsm.runs.questions import questions_for
 from nalsm.runs.record import open_record
-from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, questions_for, settings_of
+from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, settings_of
 from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
@@ -34,11 +35,11 @@ def present_noisy(model: str, dataset: str, root: Path) -> NoReturn:
 
         settings = _settings(model, dataset, root, answers)
         TUNING.before_work()
-        noisy = NoiseRun(settings, cluster_of(settings.cluster))
+        noisy = NoiseRun(settings, cluster_of(settings.machine.cluster))
         noisy.run()
         seconds = noisy.folder.seconds()["counting"]
         say(f"counting {seconds:.1f} s; peak memory {peak_memory_bytes() / 1e9:.2f} GB", answers["quiet"])
-        say(f"noisy counts: {settings.test_samples} samples of {noisy.dataset.name} in {noisy.folder.path}")
+        say(f"noisy counts: {settings.sizes.test_samples} samples of {noisy.dataset.name} in {noisy.folder.path}")
 
     text = f"Present the noisy test set to a trained {model} run on {dataset}, with the run's weights."
     run_program(command("noise", text, _questions(model, dataset, root), run))

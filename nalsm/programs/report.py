@@ -9,7 +9,8 @@ from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.settings import HIGHEST_NUMBER, chosen_folder, folder_questions
+from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
+from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 

@@ -7,7 +7,8 @@ from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import command
 from nalsm.programs.cluster import cluster_of
-from nalsm.runs.settings import Settings, questions_for
+from nalsm.runs.questions import questions_for
+from nalsm.runs.settings import Settings
 from nalsm.support.tuning import TUNING
 
 
@@ -20,7 +21,7 @@ def train(model: str, dataset: str, root: Path) -> NoReturn:
         from nalsm.runs.training import TrainingRun
         from nalsm.support.resources import peak_memory_bytes
 
-        run = TrainingRun(settings, cluster_of(settings.cluster))
+        run = TrainingRun(settings, cluster_of(settings.machine.cluster))
         result = run.run()
         say(
             f"test accuracy {100 * result.test:.2f} % at cycle {result.cycle}, the best in validation "

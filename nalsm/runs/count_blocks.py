@@ -96,7 +96,7 @@ def open_count_blocks(run: Session) -> dict[str, CountBlocks]:
 
     Raises FileNotFoundError for a missing count file, and DamagedFile for a damaged one or one of other shapes.
     """
-    left = run.settings.memory_budget
+    left = run.settings.machine.memory_budget
     left = memory_bytes() * MEMORY_SHARE if left is None else left * 1e9
     blocks = {}
     for split in SPLITS:
@@ -107,9 +107,9 @@ def open_count_blocks(run: Session) -> dict[str, CountBlocks]:
 
 def _read_blocks(run, split):
     """Yield the counts of a split from its files, BATCHS_PER_BLOCK batches at a time."""
-    n_batches = run.settings.sizes[split] // run.settings.batch_size
-    for first in range(0, n_batches, run.settings.batches_per_block):
-        batches = range(first, min(first + run.settings.batches_per_block, n_batches))
+    n_batches = run.settings.sizes.of_splits[split] // run.settings.sizes.batch_size
+    for first in range(0, n_batches, run.settings.sizes.batches_per_block):
+        batches = range(first, min(first + run.settings.sizes.batches_per_block, n_batches))
         counts, labels = zip(*(_read_counts(run, run.folder.counts(split, batch)) for batch in batches), strict=True)
         yield CountBlock.pack(np.stack(counts), np.stack(labels))
 
@@ -118,7 +118,7 @@ def _read_counts(run, path):
     """Return (counts, labels) of a count file; raises DamagedFile for other shapes or types."""
     arrays, _ = run.folder.read(path)
     counts, labels = arrays.get(COUNTS), arrays.get(LABELS)
-    size = run.settings.batch_size
+    size = run.settings.sizes.batch_size
     if np.shape(counts) != (size, run.network.n_liquid) or np.shape(labels) != (size,) or counts.dtype != np.uint16:
         raise DamagedFile(f"{path} does not hold the counts of {size} samples and {run.network.n_liquid} neurons")
     return counts, labels

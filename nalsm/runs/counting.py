@@ -84,14 +84,14 @@ def count_spikes(run, weights, splits, recorded_samples=none_recorded):
     splits : Split by name; the folder's `counts` and `spikes` name the files of their batches
     recorded_samples : (batch, batch size) -> samples of the batch whose spikes are kept as well
     """
-    settings, size = run.settings, run.settings.batch_size
+    settings, size = run.settings, run.settings.sizes.batch_size
     batches = [
         Batch(name, number, split, np.arange(number * size, (number + 1) * size), recorded_samples(number, size))
         for name, split in splits.items()
         for number in range(len(split) // size)
     ]
     todo = [batch for batch in batches if not _is_counted(run, batch)]
-    presentation = Presentation(weights, run.model.presentation(settings.knobs), settings.sample_ms, run.seed)
+    presentation = Presentation(weights, run.model.presentation(settings.knobs), settings.sizes.sample_ms, run.seed)
     total, done = len(batches) * size, (len(batches) - len(todo)) * size
     with (
         run.progress(total, "counting", "samples", done) as bar,

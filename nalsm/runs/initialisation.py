@@ -33,7 +33,7 @@ def initialise(session: "Session") -> np.ndarray:
     rule = model.initialisation and model.initialisation(knobs)
     if rule:
         state = _run_snapshots(session, state, rule)
-    attributes = {"rule": repr(rule), "absolute_weight": weight, "snapshots": session.settings.init_samples}
+    attributes = {"rule": repr(rule), "absolute_weight": weight, "snapshots": session.settings.sizes.init_samples}
     folder.write(folder.weights, {WEIGHTS: state.weights}, attributes)
     folder.initialisation_checkpoint.unlink(missing_ok=True)
     return state.weights
@@ -41,13 +41,13 @@ def initialise(session: "Session") -> np.ndarray:
 
 def _run_snapshots(session: "Session", state: LiquidState, rule: Rule) -> LiquidState:
     settings, train = session.settings, session.dataset.train
-    total = settings.init_samples
+    total = settings.sizes.init_samples
     samples = snapshot_samples(total, len(train), session.seed)
     state, first = _restore(session, state)
 
     def rasters(first: int) -> np.ndarray:
         numbers = np.arange(first, min(first + TUNING.snapshots_at_a_time, total))
-        return train.snapshots(samples[numbers], numbers, settings.init_ms, session.seed)
+        return train.snapshots(samples[numbers], numbers, settings.sizes.init_ms, session.seed)
 
     saved = time.monotonic()
     reached = state, first  # assigned together, so a signal cannot separate the state from its position

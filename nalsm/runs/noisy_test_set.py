@@ -28,8 +28,8 @@ class NoiseRun:
         if noise is None:
             raise ValueError(f"{settings.dataset} has no noisy test set")
         self.noise = noise
-        self.trained = RunFolder(settings.output_dir, settings.version)
-        self.session = Session(settings, NoiseFolder(settings.output_dir, settings.version, noise), cluster)
+        self.trained = RunFolder(settings.folders.output_dir, settings.version)
+        self.session = Session(settings, NoiseFolder(settings.folders.output_dir, settings.version, noise), cluster)
 
     @property
     def folder(self) -> RunFolder:
@@ -43,17 +43,20 @@ class NoiseRun:
         """Present the noisy test set. Raises UserError before anything is written if the settings cannot work."""
         session, settings, folder = self.session, self.session.settings, self.session.folder
         trained = self.trained.open()
-        data_path = settings.source.find(settings.data_dir)
+        data_path = settings.source.find(settings.folders.data_dir)
         session.network = session.load_network()
         network = f"NET_NUM_VAR: network {settings.network_number}"
         self._require_unchanged("network_sha256", session.network.fingerprint, network)
-        folder.require_space(settings.test_samples * session.network.n_liquid + 50e6)
+        folder.require_space(settings.sizes.test_samples * session.network.n_liquid + 50e6)
         recorded = None if settings.overwrite else folder.recorded_parameters()
         session.seed = session.choose_seed(recorded or trained)
         dataset = settings.source.load(data_path, settings.quiet)
         self._require_unchanged("dataset_sha256", dataset.fingerprint, f"--data-dir: {dataset.name} in {data_path}")
         noisy = self.noise.added_to(dataset, session.seed)
-        session.dataset = noisy.reduced(*settings.sizes.values(), seed=trained.identity["seed"])
+        sizes = settings.sizes
+        session.dataset = noisy.reduced(
+            sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=trained.identity["seed"]
+        )
         session.liquid = session.open_liquid()
         folder.identity = identity = self._identity()
         if recorded:
@@ -96,7 +99,7 @@ class NoiseRun:
             "model": settings.model,
             "dataset": session.dataset.name,
             "seed": session.seed,
-            "batch_size": settings.batch_size,
-            "test_samples": settings.test_samples,
+            "batch_size": settings.sizes.batch_size,
+            "test_samples": settings.sizes.test_samples,
             "engine": session.liquid.engine,
         }

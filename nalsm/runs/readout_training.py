@@ -40,14 +40,15 @@ def train_readout(run: Session) -> Result:
 
     run : a Session whose counts are complete
     """
-    settings, folder = run.settings, run.folder
+    settings, folder, n_cycles = run.settings, run.folder, run.settings.sizes.cycles
     readout = Readout(run.network.n_liquid, len(settings.source.classes))
-    history = History(settings.cycles)
+    history = History(n_cycles)
     kept = KeptReadouts(folder, settings.keep_weights_every)
     found = folder.read_if_good(folder.readout_checkpoint, run.say)
     if found:
         arrays, _ = found
-        if int(arrays["cycle_last"]) == settings.cycles and _has_results(run):  # it was stopped while it removed files
+        # It was stopped while it removed files.
+        if int(arrays["cycle_last"]) == n_cycles and _has_results(run):
             history.restore(arrays)
             _remove_checkpoint(run, kept)
             return history.result()
@@ -58,15 +59,15 @@ def train_readout(run: Session) -> Result:
             run.say("files of kept readouts are missing or damaged: the training of the readout starts again")
     blocks = open_count_blocks(run)
     log = EventLog(folder.event_log, history.done, run.say)
-    cycles = prefetch(lambda cycle: _evaluate(cycle, blocks), _train(readout, blocks, settings.cycles - history.done))
+    cycles = prefetch(lambda cycle: _evaluate(cycle, blocks), _train(readout, blocks, n_cycles - history.done))
     saved = time.monotonic()
-    with run.progress(settings.cycles, "readout", "cycles", done=history.done) as bar, closing(log), closing(cycles):
+    with run.progress(n_cycles, "readout", "cycles", done=history.done) as bar, closing(log), closing(cycles):
         for cycle, accuracies in cycles:
             history.add(accuracies, cycle.weights, cycle.biases)
             kept.add(history.done, cycle.weights, cycle.biases)
             log.add(history.done, accuracies, cycle.loss)
             bar.update(1, f"best validation accuracy {100 * history.result().valid:.2f} %")
-            if time.monotonic() - saved > TUNING.seconds_between_checkpoints or history.done == settings.cycles:
+            if time.monotonic() - saved > TUNING.seconds_between_checkpoints or history.done == n_cycles:
                 log.flush()
                 arrays = {**history.accuracy_arrays(), **history.readout_arrays(), **kept.arrays()}
                 folder.write(folder.readout_checkpoint, {**arrays, **cycle.state})
@@ -102,11 +103,11 @@ def _has_results(run):
 
 def _write_results(run, history, kept):
     """Write the result files. The accuracies are last: they mark the run as finished."""
-    settings, folder = run.settings, run.folder
+    sizes, folder = run.settings.sizes, run.folder
     folder.write(folder.readout_weights, {**history.readout_arrays(), **kept.all_arrays(history.done)})
     lists = {
         f"{split}_files": np.array(
-            [folder.counts(split, batch).name for batch in range(settings.sizes[split] // settings.batch_size)], "S"
+            [folder.counts(split, batch).name for batch in range(sizes.of_splits[split] // sizes.batch_size)], "S"
         )
         for split in SPLITS
     }

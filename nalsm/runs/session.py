@@ -49,7 +49,7 @@ class Session:
     def load_network(self) -> Network:
         """Return the network that the settings name; raises UserError if it has other inputs than the data set."""
         settings = self.settings
-        network = Network.load(network_path(settings.networks_dir, settings.network_number))
+        network = Network.load(network_path(settings.folders.networks_dir, settings.network_number))
         if network.n_inputs != settings.source.n_inputs:
             raise UserError(
                 f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.dataset} "
@@ -71,8 +71,8 @@ class Session:
 
     def open_liquid(self) -> Liquid:
         """Return the liquid, on the device of the settings; raises UserError if a batch does not fit there."""
-        choose_device(self.settings.gpu, self.say)
-        liquid = open_liquid(self.network, self.settings.engine, self.settings.threads or None)
+        choose_device(self.settings.machine.gpu, self.say)
+        liquid = open_liquid(self.network, self.settings.machine.engine, self.settings.machine.threads or None)
         self._require_device_memory(liquid)
         if self.cluster:
             self.cluster.require(self.say)
@@ -80,27 +80,27 @@ class Session:
 
     def _require_device_memory(self, liquid: Liquid) -> None:
         """Refuse a batch that is too large for the device, and say which one fits."""
-        settings = self.settings
-        needed = {size: liquid.bytes_needed(size, settings.sample_ms) for size in settings.batch_sizes()}
-        free = free_memory() if needed[settings.batch_size] else None
-        if free is None or needed[settings.batch_size] <= free:
+        sizes = self.settings.sizes
+        needed = {size: liquid.bytes_needed(size, sizes.sample_ms) for size in sizes.possible_batch_sizes()}
+        free = free_memory() if needed[sizes.batch_size] else None
+        if free is None or needed[sizes.batch_size] <= free:
             return
         fitting = [size for size, n_bytes in needed.items() if n_bytes <= free]
         advice = f"BATCH_SIZE {max(fitting)} fits" if fitting else "no BATCH_SIZE fits: use --engine event"
         raise UserError(
-            f"BATCH_SIZE: {settings.batch_size} samples take {needed[settings.batch_size] / 1e9:.2g} GB on the device "
+            f"BATCH_SIZE: {sizes.batch_size} samples take {needed[sizes.batch_size] / 1e9:.2g} GB on the device "
             f"with engine {liquid.engine}, {free / 1e9:.2g} GB are free; {advice}"
         )
 
     def start(self, identity: dict) -> None:
         """Record the run, or this session of a run that is resumed; raises UserError as `RunFolder.start`."""
-        details = {"version": self.settings.version, "batches_per_block": self.settings.batches_per_block}
+        details = {"version": self.settings.version, "batches_per_block": self.settings.sizes.batches_per_block}
         session = {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "command": " ".join(sys.argv),
             "machine": f"{platform.machine()}, {cores()} cores",
-            "gpu": self.settings.gpu,
-            "cluster": self.settings.cluster,
+            "gpu": self.settings.machine.gpu,
+            "cluster": self.settings.machine.cluster,
             "threads": self.liquid.threads,
             "packages": package_versions(*_PACKAGES),
         }

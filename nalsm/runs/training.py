@@ -19,7 +19,7 @@ class TrainingRun:
     """A training run; `run` does everything that is not done yet."""
 
     def __init__(self, settings: Settings, cluster: Counting | None = None) -> None:
-        self.session = Session(settings, RunFolder(settings.output_dir, settings.version), cluster)
+        self.session = Session(settings, RunFolder(settings.folders.output_dir, settings.version), cluster)
 
     @property
     def settings(self) -> Settings:
@@ -32,13 +32,16 @@ class TrainingRun:
     def run(self) -> Result:
         """Return the Result. Raises UserError before anything is written if the settings cannot work."""
         session, settings, folder = self.session, self.settings, self.folder
-        data_path = settings.source.find(settings.data_dir)
+        data_path = settings.source.find(settings.folders.data_dir)
         session.network = session.load_network()
         folder.require_space(self._expected_bytes())
         recorded = None if settings.overwrite else folder.recorded_parameters()
         session.seed = session.choose_seed(recorded)
         dataset = settings.source.load(data_path, settings.quiet)
-        session.dataset = dataset.reduced(*settings.sizes.values(), seed=session.seed)
+        sizes = settings.sizes
+        session.dataset = dataset.reduced(
+            sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=session.seed
+        )
         session.liquid = session.open_liquid()
         identity = self._identity()
         if recorded:
@@ -61,8 +64,8 @@ class TrainingRun:
     def _expected_bytes(self) -> float:
         """Return the room on the disk that the run needs, in bytes."""
         settings, network = self.settings, self.session.network
-        n_samples = sum(settings.sizes.values())
-        n_kept = settings.cycles // settings.keep_weights_every if settings.keep_weights_every else 0
+        n_samples = sum(settings.sizes.of_splits.values())
+        n_kept = settings.sizes.cycles // settings.keep_weights_every if settings.keep_weights_every else 0
         kept = n_kept * 4 * (network.n_liquid + 1) * len(settings.source.classes)
         return (
             n_samples * network.n_liquid + 8 * network.n_synapses + 2 * kept + 50e6
@@ -71,7 +74,7 @@ class TrainingRun:
     def _identity(self) -> dict:
         """Return what decides the results, down to the bits."""
         session, settings = self.session, self.settings
-        snapshots = {"init_samples": settings.init_samples, "init_ms": settings.init_ms}
+        snapshots = {"init_samples": settings.sizes.init_samples, "init_ms": settings.sizes.init_ms}
         return {
             "model": settings.model,
             "dataset": session.dataset.name,
@@ -80,11 +83,11 @@ class TrainingRun:
             "network_sha256": session.network.fingerprint,
             "seed": session.seed,
             "knobs": settings.knobs,
-            "batch_size": settings.batch_size,
-            **{f"{name}_samples": size for name, size in settings.sizes.items()},
+            "batch_size": settings.sizes.batch_size,
+            **{f"{name}_samples": size for name, size in settings.sizes.of_splits.items()},
             **(snapshots if session.model.initialisation else {}),
-            "sample_ms": settings.sample_ms,
-            "cycles": settings.cycles,
+            "sample_ms": settings.sizes.sample_ms,
+            "cycles": settings.sizes.cycles,
             "keep_weights_every": settings.keep_weights_every,
             "engine": session.liquid.engine,
         }

@@ -17,7 +17,8 @@ from pathlib import Path
 from nalsm.datasets import DATA_SOURCES, source_of
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
-from nalsm.runs.settings import DEFAULT_FOLDERS, HIGHEST_NUMBER, questions_for
+from nalsm.runs.questions import HIGHEST_NUMBER, questions_for
+from nalsm.runs.settings import DEFAULT_FOLDERS
 from nalsm.support.errors import UserError
 
 if sys.version_info >= (3, 11):

@@ -25,7 +25,8 @@ from nalsm.network import Network, network_path
 from nalsm.readout import Readout, sample_factors
 from nalsm.rules import APSTDP, LARGEST, STDP, WEIGHT_BOUND, AstrocyteSTDP, Static
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.settings import Settings, questions_for
+from nalsm.runs.questions import questions_for
+from nalsm.runs.settings import Settings
 from nalsm.runs.training import TrainingRun
 from nalsm.storage.files import read_arrays
 from nalsm.support.errors import DamagedFile
@@ -163,7 +164,7 @@ def run(place, monkeypatch, model, knobs, make=ordinary, **changes):
         "memory_budget": None, "overwrite": True, "quiet": True, "model": model, "dataset": "MNIST", "knobs": knobs,
         **{f"{split}_samples": n for split, n in SIZES.items()}, **changes,
     }  # fmt: skip
-    settings = Settings(**values)
+    settings = Settings.from_values(values)
     result = TrainingRun(settings).run()
     folder = place / "train_data" / "ver_1"
     return result, {path.name: read_arrays(path)[0] for path in folder.glob("*.*data*")} | {

@@ -76,7 +76,7 @@ def test_older_formats_are_upgraded(tmp_path, model, written_in):
     assert old.record.folder.run_hash != new.record.folder.run_hash
     status = read_status(folder.path.parent, 7)
     assert (status.state, status.problem, status.knobs) == ("finished", None, KNOBS[model])
-    assert accuracy_of(old.record.folder).cycle == 4
+    assert accuracy_of(old.record).cycle == 4
     for split in ("valid", "test", "train"):
         np.testing.assert_array_equal(old.counts[split], new.counts[split])
 
@@ -157,7 +157,7 @@ def test_load_run(tmp_path):
     assert run.weights.shape == (made_network().n_synapses,)
     assert (len(run.accuracies["test"]), run.best_cycle) == (6, 4)
     assert run.readout.weights.shape == (1000, 10)
-    assert (run.settings.knobs, run.settings.cycles) == ({"astrocyte_weight": 0.015}, 6)
+    assert (run.settings.knobs, run.settings.sizes.cycles) == ({"astrocyte_weight": 0.015}, 6)
     assert "version 7, NALSM on MNIST, astrocyte weight (ASTRO_W_SCALING) 0.015" in repr(run)
     assert "test accuracy 90.00 % at cycle 4" in repr(run)
 

@@ -16,7 +16,7 @@ def all_counts(run):
     """Counts by sample id."""
     counts = {}
     for split in SPLITS:
-        for batch in range(run.settings.sizes[split] // run.settings.batch_size):
+        for batch in range(run.settings.sizes.of_splits[split] // run.settings.sizes.batch_size):
             arrays, _ = read_arrays(run.folder.counts(split, batch))
             counts.update(zip(arrays["sample_ids"].tolist(), arrays["olc_S_AGG_RES"], strict=True))
     return counts
@@ -107,7 +107,7 @@ def test_readout_results_can_be_recomputed_from_the_files(place):
 
     run, result = complete(place, keep_weights_every=3)
     batches = {
-        split: [read_arrays(run.folder.counts(split, i))[0] for i in range(run.settings.sizes[split] // 25)]
+        split: [read_arrays(run.folder.counts(split, i))[0] for i in range(run.settings.sizes.of_splits[split] // 25)]
         for split in SPLITS
     }
     readout, accuracies, weights = Readout(64), {split: [] for split in SPLITS}, []

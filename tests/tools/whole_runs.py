@@ -15,7 +15,7 @@ def settings(place, **changes):
         "output_dir": place / "train_data", "keep_weights_every": 0, "memory_budget": None,
         "overwrite": False, "quiet": True,
     }  # fmt: skip
-    return Settings(**{**values, **changes})
+    return Settings.from_values({**values, **changes})
 
 
 def complete(place, **changes):

@@ -1,0 +1,168 @@
+"""The questions and flags of a training program, and the checks of their answers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nalsm.console.questions import Question
+from nalsm.datasets import DATA_SOURCES, DataSource
+from nalsm.models import MODELS
+from nalsm.network import network_path
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.settings import chosen_folder, common_divisors
+from nalsm.support.cluster_address import check_address
+from nalsm.support.errors import UserError
+from nalsm.support.random_streams import SEED_LIMIT
+from nalsm.support.resources import memory_bytes
+from nalsm.support.tuning import TUNING
+
+Answers = Mapping[str, Any]
+
+HIGHEST_NUMBER = 999_999  # of versions and networks
+_RASTERS_IN_MEMORY = 3  # times the rasters of a batch: the one that runs, the next one, and what making it takes
+
+
+def questions_for(model: str, dataset: str, root: Path) -> list[Question]:
+    """Return the questions of a training program in the order of asking, then the settings that only have flags."""
+    checks = _Checks(DATA_SOURCES[dataset], root)
+    return [
+        *_common_questions(checks),
+        *_knob_questions(model),
+        *_size_questions(checks),
+        *_machine_questions(),
+        *folder_questions("data", "networks", "output"),
+        Question("overwrite", None, bool, "delete the contents of the version folder"),
+        Question("quiet", None, bool, "print the result and errors only"),
+    ]
+
+
+def _common_questions(checks: "_Checks") -> list[Question]:
+    return [
+        Question("gpu", "GPU? ", int, "index of the GPU, -1 for the CPU", low=-1),
+        Question(
+            "version", "VERSION? [int]: ", int, "number of the run, names its folder", 0, HIGHEST_NUMBER,
+            check=checks.version,
+        ),
+        Question(
+            "network_number", "NET_NUM_VAR? [int]: ", int, "number of the network", 0, HIGHEST_NUMBER,
+            flags=("--net-num-var",), check=checks.network,
+        ),
+        Question(
+            "batch_size", "BATCH_SIZE? [int] (250 for 1000 neurons, 50 for 8000): ", int, "samples in a batch",
+            low=1, check=checks.batch_size,
+        ),
+        Question(
+            "batches_per_block", "BATCHS_PER_BLOCK? [int] (10 for 1000 neurons, 50 for 8000): ", int,
+            "batches the readout takes from disk at a time", low=1,
+            flags=("--batchs-per-block", "--batches-per-block"), check=checks.block,
+        ),
+    ]  # fmt: skip
+
+
+def _knob_questions(model: str) -> list[Question]:
+    return [
+        Question(
+            knob.name, f"{knob.prompt}? [float]: ", float, knob.help, knob.low, knob.high,
+            flags=("--" + knob.prompt.lower().replace("_", "-"),),
+        )
+        for knob in MODELS[model].knobs
+    ]  # fmt: skip
+
+
+def _size_questions(checks: "_Checks") -> list[Question]:
+    n_train, n_valid, n_test = checks.source.sizes
+    return [
+        Question("train_samples", None, int, "training samples; fewer: a random subset", 1, n_train, n_train),
+        Question("valid_samples", None, int, "validation samples", 1, n_valid, n_valid),
+        Question("test_samples", None, int, "test samples", 1, n_test, n_test),
+        Question("init_samples", None, int, "snapshots of the initialisation", 0, 10**8, 50_000),
+        Question("init_ms", None, int, "length of a snapshot in ms", 1, 10_000, 20, check=checks.init_ms),
+        Question("sample_ms", None, int, "length of a presentation in ms", 1, 10_000, 250),
+        Question("cycles", None, int, "passes of the readout over the training samples", 1, 10**7, 5_000),
+        Question("seed", None, int, "seed of all random numbers (default: drawn and recorded)", 0, SEED_LIMIT - 1),
+        Question("keep_weights_every", None, int, "keep the readout of every N-th cycle; 0: of none", 0, 10**7, 0),
+    ]
+
+
+def _machine_questions() -> list[Question]:
+    return [
+        Question("engine", None, ("auto", "event", "tensorflow"), "how the liquid is computed", default="auto"),
+        Question("threads", None, int, "samples at the same time; 0: one for each core", 0, 1024, 0),
+        Question(
+            "cluster", None, str, "count on a Dask cluster: tcp://HOST:PORT (or tls://) of its scheduler, or local:N "
+            "for N worker processes on this machine", check=check_address,
+        ),
+        Question(
+            "memory_budget", None, float, "GB of memory for the counts while the readout trains; the rest is read from "
+            "disk in every cycle (default: a third of the machine's memory)", 0, 1e6,
+        ),
+    ]  # fmt: skip
+
+
+def folder_questions(*names: str) -> list[Question]:
+    """Return the settings --data-dir, --networks-dir, --output-dir for the names given."""
+    what = {
+        "data": "folder of the data sets (datasets/)",
+        "networks": "folder of the networks (networks/)",
+        "output": "folder of the version folders (train_data/)",
+    }
+    return [Question(f"{name}_dir", None, Path, what[name]) for name in names]
+
+
+class _Checks:
+    """The checks of a training program's answers: value, and all answers so far. Each raises UserError."""
+
+    def __init__(self, source: DataSource, root: Path) -> None:
+        self.source, self.root = source, root
+
+    def version(self, value: int, answers: Answers) -> None:
+        if not answers["overwrite"]:
+            RunFolder(chosen_folder(answers, "output_dir", self.root), value).require_unfinished()
+
+    def network(self, value: int, answers: Answers) -> None:
+        path = network_path(chosen_folder(answers, "networks_dir", self.root), value)
+        if not path.is_file():
+            raise UserError(
+                f"NET_NUM_VAR: there is no {path}; make it with generate_spatial_network.py, dataset "
+                f"{self.source.network_kind}, number {value}"
+            )
+
+    def batch_size(self, value: int, answers: Answers) -> None:
+        self._require_memory("BATCH_SIZE", value, answers["sample_ms"])
+        sizes = [answers["train_samples"], answers["valid_samples"], answers["test_samples"]]
+        if any(size % value for size in sizes):
+            raise UserError(
+                f"BATCH_SIZE: {value} does not divide the numbers of samples ({sizes[0]} to train, {sizes[1]} to "
+                f"validate, {sizes[2]} to test); {_nearest(value, sizes)}"
+            )
+
+    def block(self, value: int, answers: Answers) -> None:
+        n_batches = answers["train_samples"] // answers["batch_size"]
+        if n_batches % value:
+            raise UserError(
+                f"BATCHS_PER_BLOCK: {value} does not divide the {n_batches} training batches; "
+                f"{_nearest(value, [n_batches])}"
+            )
+
+    def init_ms(self, value: int, answers: Answers) -> None:
+        longest = self.source.longest_snapshot
+        if longest and value > longest:
+            name = self.source.name
+            raise UserError(f"--init-ms: a snapshot of {name} may last {longest} ms at most, asked for {value}")
+        self._require_memory("--init-ms", TUNING.snapshots_at_a_time, value)
+
+    def _require_memory(self, title: str, n_rasters: int, steps: int) -> None:
+        needed, memory = _RASTERS_IN_MEMORY * n_rasters * steps * self.source.n_inputs, memory_bytes()
+        if needed > memory:
+            raise UserError(
+                f"{title}: {n_rasters} rasters of {steps} ms at a time take {needed / 1e9:.3g} GB, this machine has "
+                f"{memory / 1e9:.3g} GB; choose a smaller BATCH_SIZE, or fewer ms"
+            )
+
+
+def _nearest(value: int, sizes: list[int]) -> str:
+    """Return the divisors of all sizes next to `value`, in words."""
+    divisors = common_divisors(sizes)
+    below = [d for d in divisors if d < value][-1:]
+    above = [d for d in divisors if d > value][:1]
+    return f"nearest that work: {' and '.join(map(str, below + above))}"
