@@ -59,7 +59,7 @@ class Dataset:
     test: Split
     fingerprint: str
 
-    def reduced(self, n_train: int, n_valid: int, n_test: int, seed: int) -> "Dataset":
+    def reduced(self, n_train: int, n_valid: int, n_test: int, *, seed: int) -> "Dataset":
         """Return the data set with fewer samples: a random subset of each split, in the split's order.
 
         Raises UserError if more samples are asked for than there are.

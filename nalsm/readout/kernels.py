@@ -27,7 +27,7 @@ _REORDERED = {"reassoc", "contract", "nsz"}
 
 
 @compiled(fastmath=_REORDERED)
-def weighted_sums(counts, weights, first, out):
+def weighted_sums(counts: np.ndarray, weights: np.ndarray, first: int, out: np.ndarray) -> None:
     """out [B, first:first + 10] = counts [B, R] x weights [10, R], a tile."""
     n_samples = counts.shape[0]
     for sample in range(0, n_samples, 2):
@@ -54,7 +54,7 @@ def weighted_sums(counts, weights, first, out):
 
 
 @compiled(fastmath={"contract"})
-def add_outer_products(counts, errors, first, out):
+def add_outer_products(counts: np.ndarray, errors: np.ndarray, first: int, out: np.ndarray) -> None:
     """out [10, R] += errors [B + 3, first:first + 10] x counts [B, R]; the last three rows of errors are zero."""
     last = counts.shape[0] - 1
     for s in range(0, last + 1, 4):
@@ -85,12 +85,14 @@ def add_outer_products(counts, errors, first, out):
 
 
 @compiled
-def of_four_samples(errors, sample, k):
+def of_four_samples(errors: np.ndarray, sample: int, k: int) -> tuple[float, float, float, float]:
     return errors[sample, k], errors[sample + 1, k], errors[sample + 2, k], errors[sample + 3, k]
 
 
 @compiled
-def forward(counts, factors, weights, biases, logits):
+def forward(
+    counts: np.ndarray, factors: np.ndarray, weights: np.ndarray, biases: np.ndarray, logits: np.ndarray
+) -> None:
     """Fill logits [B, C of P] from counts [B, R], factors [B], weights [P, R] and biases [C]; P is a multiple of 10."""
     for first in range(0, len(weights), ROWS):
         weighted_sums(counts, weights[first : first + ROWS], first, logits)
@@ -100,7 +102,9 @@ def forward(counts, factors, weights, biases, logits):
 
 
 @compiled
-def errors_and_loss(logits, labels, targets, n_classes, errors):
+def errors_and_loss(
+    logits: np.ndarray, labels: np.ndarray, targets: tuple[float, float], n_classes: int, errors: np.ndarray
+) -> float:
     """Fill errors [B + 3, C of P] with d loss / d logits; return the mean cross-entropy.
 
     logits : [B, C of P]; labels : [B]; targets : the probabilities of the sample's class and of each other class
@@ -125,7 +129,7 @@ def errors_and_loss(logits, labels, targets, n_classes, errors):
 
 
 @compiled(fastmath={"contract"})
-def adadelta(values, squares, steps, gradients, penalty):
+def adadelta(values: np.ndarray, squares: np.ndarray, steps: np.ndarray, gradients: np.ndarray, penalty: float) -> None:
     """Move values ([n], like all others) by one step of Adadelta; penalty * values joins the gradient."""
     one = f32(1)
     for i in range(len(values)):
@@ -137,7 +141,16 @@ def adadelta(values, squares, steps, gradients, penalty):
 
 
 @compiled
-def train_block(counts, factors, labels, targets, weights, biases, squares, steps):
+def train_block(
+    counts: np.ndarray,
+    factors: np.ndarray,
+    labels: np.ndarray,
+    targets: tuple[float, float],
+    weights: np.ndarray,
+    biases: np.ndarray,
+    squares: tuple[np.ndarray, np.ndarray],
+    steps: tuple[np.ndarray, np.ndarray],
+) -> float:
     """Make one step on each batch of counts [batches, B, R]; return the sum of the batches' losses.
 
     factors, labels : [batches, B]; targets : as in `errors_and_loss`
@@ -164,7 +177,7 @@ def train_block(counts, factors, labels, targets, weights, biases, squares, step
 
 
 @compiled(fastmath=_REORDERED)
-def sum_of_squares(values):
+def sum_of_squares(values: np.ndarray) -> np.floating:
     total = f32(0)
     for i in range(len(values)):
         total += values[i] * values[i]
@@ -172,7 +185,7 @@ def sum_of_squares(values):
 
 
 @compiled
-def predict(counts, factors, weights, biases):
+def predict(counts: np.ndarray, factors: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
     """Return the class with the largest logit (the first of equals) of counts [batches, B, R]: int32 [batches, B]."""
     n_batches, batch_size = factors.shape
     classes = np.zeros((n_batches, batch_size), np.int32)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nalsm.datasets.dataset import Split
+from nalsm.liquid.interface import Liquid
 from nalsm.rules import Rule
 from nalsm.support.prefetching import prefetch
 
@@ -25,14 +26,15 @@ class Presentation:
     steps: int
     seed: int
 
-    def rasters(self, split, places):
+    def rasters(self, split: Split, places: np.ndarray) -> np.ndarray:
         """Return the input of these samples (int [n], places in `split`): uint8 [n, steps, n_inputs]."""
         return split.presentation(places, self.steps, self.seed)
 
-    def count(self, liquid, rasters, record):
+    def count(self, liquid: Liquid, rasters: np.ndarray, record: list[int]) -> "Counted":
         """Present rasters; return the Counted. record : numbers of the samples whose spikes are kept"""
         presented = liquid.present(rasters, self.weights, self.rule, record=record or False)
-        return Counted(presented.counts, np.argwhere(presented.spikes).astype(np.int32) if record else None)
+        spikes = presented.spikes
+        return Counted(presented.counts, None if spikes is None else np.argwhere(spikes).astype(np.int32))
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Batch:
     places: np.ndarray
     record: list[int]
 
-    def samples(self):
+    def samples(self) -> Split:
         """Return its samples as a Split that can be sent."""
         return self.split.detached(self.places)
 
@@ -75,7 +77,12 @@ def none_recorded(_batch: int, _batch_size: int) -> list[int]:
     return []
 
 
-def count_spikes(run, weights, splits, recorded_samples=none_recorded):
+def count_spikes(
+    run: Any,
+    weights: np.ndarray,
+    splits: dict[str, Split],
+    recorded_samples: Callable[[int, int], list[int]] = none_recorded,
+) -> None:
     """Present every sample that has no good count file in the run's folder yet.
 
     run : has settings (batch_size, sample_ms), cluster (Counting or None), model, seed, network, liquid, folder, say

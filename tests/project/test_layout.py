@@ -144,6 +144,10 @@ def test_no_files_import_each_other():
     assert cycles() == []
 
 
+def test_public_functions_have_type_hints():
+    assert missing_hints() == []
+
+
 def test_what_is_wrong_is_seen(tmp_path: Path):
     """Each rule, broken in a small package."""
     for name, text in {
