@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 from fuzzing import hdf5, packed_folder, signed
 
@@ -14,10 +15,6 @@ VALUES = (*NUMBERS, None, True, False, "", "8", "nalsm network 1", [], [2, 2, 2]
           [-2, -2, 2], [2, 2, "2"],
           {}, {"a": 1}, 1.5, 8.0, float("nan"), float("inf"), 10**30, [[[[]]]], "x" * 999)  # fmt: skip
 KINDS = ("u1", "i1", "u2", "i4", "i8", "u8", "f4", "f8", "?", "S3", "c8", ">i4", "f2")
-OTHERS = (
-    "huge", "bomb", "contiguous", "external", "soft link", "external link", "group", "text", "objects", "empty",
-    "compound", "odd filter", "twice", "references",
-)  # fmt: skip
 MOST = 10**12  # values that a few bytes claim
 
 
@@ -72,49 +69,18 @@ def forged(parts, choices):
         elif change == 5:
             arrays.pop(name, None)
         else:
-            odd[name] = choices.pick(OTHERS)
+            odd[name] = choices.pick(list(ODD))
     text = choices.pick([json.dumps(attributes)] * 6 + ["[" * 100_000, "", "null", "[]", '{"a":' * 50_000, "\1"])
     return hdf5(lambda file: fill(file, arrays, odd, text))
 
 
 def fill(file, arrays, odd, text):
     """Write arrays, those named in `odd` in a way that must not be read, and the attributes' text."""
-    import h5py
-
     for name, array in arrays.items():
-        kind = odd.get(name)
-        if kind is None:
-            file.create_dataset(name, data=array, **({"compression": "gzip"} if array.size and array.ndim else {}))
-        elif kind == "huge":
-            file.create_dataset(name, (MOST,), array.dtype, chunks=(1000,))
-        elif kind == "bomb":
-            bomb(file, name)
-        elif kind == "contiguous":
-            file.create_dataset(name, (MOST,), array.dtype)
-        elif kind == "external":
-            file.create_dataset(name, (4,), "u1", external=[("/etc/hostname", 0, 4)])
-        elif kind == "soft link":
-            file[name] = h5py.SoftLink("/nowhere")
-        elif kind == "external link":
-            file[name] = h5py.ExternalLink("/etc/hostname", "x")
-        elif kind == "group":
-            file.create_group(name)
-        elif kind == "text":
-            file.create_dataset(name, data=["a", "b"], dtype=h5py.string_dtype())
-        elif kind == "objects":
-            file.create_dataset(name, (2,), h5py.vlen_dtype(np.int32))
-        elif kind == "empty":
-            file.create_dataset(name, data=h5py.Empty("i4"))
-        elif kind == "compound":
-            file.create_dataset(name, data=np.zeros(3, [("a", "i4"), ("b", "f4")]))
-        elif kind == "odd filter":
-            file.create_dataset(name, data=np.zeros(100, "i4"), chunks=(10,), scaleoffset=4)
-        elif kind == "twice":
-            file.create_dataset("first", data=np.zeros((1000, 1000)), compression="gzip")
-            for k in range(200):
-                file[f"again {k}"] = file["first"]
+        if name in odd:
+            ODD[odd[name]](file, name, array.dtype)
         else:
-            file.create_dataset(name, data=[file.ref], dtype=h5py.ref_dtype)
+            file.create_dataset(name, data=array, **({"compression": "gzip"} if array.size and array.ndim else {}))
     file.attrs["attributes"] = text
 
 
@@ -128,6 +94,28 @@ def bomb(file, name, chunks=1100):
         file[name].id.write_direct_chunk((k * 2**20,), packed)
 
 
+def twice(file, *_):
+    file.create_dataset("first", data=np.zeros((1000, 1000)), compression="gzip")
+    for k in range(200):
+        file[f"again {k}"] = file["first"]
+
+
+ODD = {  # (file, name, dtype) -> an entry that must not be read
+    "huge": lambda file, name, dtype: file.create_dataset(name, (MOST,), dtype, chunks=(1000,)),
+    "bomb": lambda file, name, _: bomb(file, name),
+    "contiguous": lambda file, name, dtype: file.create_dataset(name, (MOST,), dtype),
+    "external": lambda file, name, _: file.create_dataset(name, (4,), "u1", external=[("/etc/hostname", 0, 4)]),
+    "soft link": lambda file, name, _: file.__setitem__(name, h5py.SoftLink("/nowhere")),
+    "external link": lambda file, name, _: file.__setitem__(name, h5py.ExternalLink("/etc/hostname", "x")),
+    "group": lambda file, name, _: file.create_group(name),
+    "text": lambda file, name, _: file.create_dataset(name, data=["a", "b"], dtype=h5py.string_dtype()),
+    "objects": lambda file, name, _: file.create_dataset(name, (2,), h5py.vlen_dtype(np.int32)),
+    "empty": lambda file, name, _: file.create_dataset(name, data=h5py.Empty("i4")),
+    "compound": lambda file, name, _: file.create_dataset(name, data=np.zeros(3, [("a", "i4"), ("b", "f4")])),
+    "odd filter": lambda file, name, _: file.create_dataset(name, data=np.zeros(99, "i4"), chunks=(9,), scaleoffset=4),
+    "twice": twice,
+    "references": lambda file, name, _: file.create_dataset(name, data=[file.ref], dtype=h5py.ref_dtype),
+}
 FORGED = {
     "network_files": lambda choices: forged(network_parts(), choices),
     "count_files": lambda choices: forged(counts_parts(), choices),
