@@ -12,7 +12,7 @@ from nalsm.evaluation.accuracy import accuracy_of
 from nalsm.models import MODELS
 from nalsm.runs import load_run
 from nalsm.runs.listing import read_status
-from nalsm.runs.parameters import FORMAT, read_parameters
+from nalsm.runs.parameters import FORMAT, differences, read_parameters
 from nalsm.runs.record import Missing, open_record
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -145,6 +145,17 @@ def test_the_program_is_recorded_with_its_source(place):
 
 
 # ---- load_run -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("model", "title"), [("LSM", "weight"), ("LSM+AP-STDP", "starting weight")])
+def test_differences_have_the_names_that_the_user_knows(model, title):
+    recorded = {"model": model, "knobs": KNOBS[model], "seed": 5, "network_number": 1}
+    wanted = {**recorded, "knobs": {**KNOBS[model], "initial_weight": 2.0}, "seed": 6, "network_number": 2}
+    weight = KNOBS[model]["initial_weight"]
+    assert differences(recorded, wanted) == [
+        f"{title} (INTIAL_ABS_W_SCLR) {weight} there, 2.0 here", "--seed 5 there, 6 here",
+        "NET_NUM_VAR 1 there, 2 here",
+    ]  # fmt: skip
 
 
 def test_load_run(tmp_path):

@@ -178,6 +178,12 @@ def test_round_trip_of_every_kind(tmp_path):
     assert np.signbit(read_arrays(tmp_path / "file")[0]["float32"][1])
 
 
+def test_one_array_of_several(tmp_path):
+    write_arrays(tmp_path / "x", {"a": np.arange(3), "b": np.arange(4)}, {"n": 1})
+    arrays, attributes = read_arrays(tmp_path / "x", only="b")
+    assert (list(arrays), len(arrays["b"]), attributes) == (["b"], 4, {"n": 1})
+
+
 def test_nothing_at_all_makes_the_trip(tmp_path):
     write_arrays(tmp_path / "file", {})
     assert read_arrays(tmp_path / "file") == ({}, {})
