@@ -1,16 +1,22 @@
-"""Counting: every sample is presented from the same weights, and its spikes of each neuron are kept."""
+"""Counting: every sample is presented from the same weights, and the spikes of each liquid neuron are counted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from nalsm.datasets.dataset import Split
-from nalsm.liquid.interface import Liquid
+from nalsm.console.progress import Meter
+from nalsm.datasets import Split
+from nalsm.liquid import Liquid
+from nalsm.models import Model
+from nalsm.network import Network
 from nalsm.rules import Rule
+from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import BATCH, COUNTS, LABELS, SAMPLE_IDS, SPIKES
+from nalsm.runs.settings import Settings
 from nalsm.support.prefetching import prefetch
 
 
@@ -18,7 +24,8 @@ from nalsm.support.prefetching import prefetch
 class Presentation:
     """What all presentations of a run share.
 
-    weights : float32 [S], what each starts from; steps : ms; seed : of the random numbers of the inputs
+    weights : float32 [S], at the start of each presentation; steps : ms
+    seed : seed of the random numbers of the inputs
     """
 
     weights: np.ndarray
@@ -31,7 +38,7 @@ class Presentation:
         return split.presentation(places, self.steps, self.seed)
 
     def count(self, liquid: Liquid, rasters: np.ndarray, record: list[int]) -> "Counted":
-        """Present rasters; return the Counted. record : numbers of the samples whose spikes are kept"""
+        """Present rasters (uint8 [n, steps, n_inputs]); record : numbers of the samples whose spikes are kept."""
         presented = liquid.present(rasters, self.weights, self.rule, record=record or False)
         spikes = presented.spikes
         return Counted(presented.counts, None if spikes is None else np.argwhere(spikes).astype(np.int32))
@@ -39,7 +46,10 @@ class Presentation:
 
 @dataclass(frozen=True)
 class Counted:
-    """counts : uint16 [n, R]; spikes : int32 [n_spikes, 3], (recorded sample, ms, neuron), or None"""
+    """The result of a batch.
+
+    counts : uint16 [n, R]; spikes : int32 [n_spikes, 3] (recorded sample, ms, neuron), None if none are kept
+    """
 
     counts: np.ndarray
     spikes: np.ndarray | None
@@ -49,6 +59,7 @@ class Counted:
 class Batch:
     """Samples that are presented together and share a count file.
 
+    split_name : selects the names of its files in the folder of the run
     places : int [n], in `split`; record : numbers of the samples in the batch whose spikes are kept
     """
 
@@ -59,37 +70,51 @@ class Batch:
     record: list[int]
 
     def samples(self) -> Split:
-        """Return its samples as a Split that can be sent."""
+        """Return its samples as a Split that another process can present."""
         return self.split.detached(self.places)
 
 
+class CountingSession(Protocol):
+    """The part of a `nalsm.runs.session.Session` that counting needs."""
+
+    settings: Settings
+    folder: RunFolder
+    cluster: "Counting | None"
+    model: Model
+    network: Network
+    seed: int
+    liquid: Liquid
+
+    def say(self, text: str, /) -> None:
+        """Print a line."""
+
+    def progress(self, total: int, label: str, unit: str, done: int = 0, /) -> AbstractContextManager[Meter]:
+        """Show the progress of the block; see `nalsm.console.progress`."""
+
+
 class Counting(Protocol):
-    """Counts spikes somewhere else, as on a cluster."""
+    """Counts spikes elsewhere, for example on a cluster."""
 
     def require(self, say: Callable[[str], None]) -> None:
         """Raise MachineError unless it can count for this program."""
 
-    def count(self, run: Any, presentation: Presentation, batches: list[Batch]) -> Iterator[tuple[Batch, Counted]]:
+    def count(
+        self, run: CountingSession, presentation: Presentation, batches: list[Batch]
+    ) -> Iterator[tuple[Batch, Counted]]:
         """Yield (batch, Counted) of every batch, in any order."""
 
 
-def none_recorded(_batch: int, _batch_size: int) -> list[int]:
-    return []
-
-
 def count_spikes(
-    run: Any,
+    run: CountingSession,
     weights: np.ndarray,
     splits: dict[str, Split],
-    recorded_samples: Callable[[int, int], list[int]] = none_recorded,
+    recorded_samples: Callable[[int, int], list[int]] = lambda _batch, _batch_size: [],
 ) -> None:
-    """Present every sample that has no good count file in the run's folder yet.
+    """Present every sample that has no sound count file in the run's folder yet, and write its counts there.
 
-    run : has settings (batch_size, sample_ms), cluster (Counting or None), model, seed, network, liquid, folder, say
-        and progress
-    weights : float32 [S], what each presentation starts from
-    splits : Split by name; the folder's `counts` and `spikes` name the files of their batches
-    recorded_samples : (batch, batch size) -> samples of the batch whose spikes are kept as well
+    weights : float32 [S], at the start of each presentation
+    splits : Split by name; the folder's `counts` and `spikes` give the files of their batches
+    recorded_samples : (batch, batch size) -> numbers of the samples in the batch whose spikes are kept, too
     """
     settings, size = run.settings, run.settings.sizes.batch_size
     batches = [
@@ -115,13 +140,15 @@ def count_spikes(
             written.result()
 
 
-def _is_counted(run, batch):
+def _is_counted(run: CountingSession, batch: Batch) -> bool:
     folder, place = run.folder, (batch.split_name, batch.number)
     paths = [folder.counts(*place)] + ([folder.spikes(*place)] if batch.record else [])
     return all(folder.read_if_good(path, run.say) for path in paths)
 
 
-def _count(run, presentation, batches):
+def _count(
+    run: CountingSession, presentation: Presentation, batches: list[Batch]
+) -> Generator[tuple[Batch, Counted], None, None]:
     """Yield (batch, Counted) of every batch: in order from the run's own liquid, in any order from a cluster."""
     if run.cluster and batches:
         yield from run.cluster.count(run, presentation, batches)
@@ -130,20 +157,20 @@ def _count(run, presentation, batches):
         yield batch, presentation.count(run.liquid, rasters, batch.record)
 
 
-def _write(folder, batch, result):
+def _write(folder: RunFolder, batch: Batch, result: Counted) -> None:
     """Write the files of one batch, its counts last."""
     name, number, split, places = batch.split_name, batch.number, batch.split, batch.places
     if batch.record:
         arrays = {
-            "spike_rec_per_batch": result.spikes,
-            "scalar_labels_in_batch_arr": split.labels[places[batch.record]],
-            "sample_ids": split.sample_ids[places[batch.record]],
+            SPIKES: result.spikes,
+            LABELS: split.labels[places[batch.record]],
+            SAMPLE_IDS: split.sample_ids[places[batch.record]],
         }
-        folder.write(folder.spikes(name, number), arrays, {"ITER": number})
+        folder.write(folder.spikes(name, number), arrays, {BATCH: number})
     arrays = {
-        "olc_S_AGG_RES": result.counts,
-        "scalar_labels_in_batch_arr": split.labels[places],
-        "sample_ids": split.sample_ids[places],
-        "ITER": np.int64(number),
+        COUNTS: result.counts,
+        LABELS: split.labels[places],
+        SAMPLE_IDS: split.sample_ids[places],
+        BATCH: np.int64(number),
     }
     folder.write(folder.counts(name, number), arrays)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.names import ACCURACY_NAMES, SPLITS
+from nalsm.runs.names import (
+    ACCURACY_NAMES,
+    BEST_BIASES,
+    BEST_WEIGHTS,
+    KEPT_BIASES,
+    KEPT_CYCLES,
+    KEPT_WEIGHTS,
+    LAST_BIASES,
+    LAST_WEIGHTS,
+    SPLITS,
+)
+from nalsm.support.errors import DamagedFile
 from nalsm.support.tuning import TUNING
 
 Arrays = dict[str, np.ndarray]
@@ -27,9 +39,9 @@ class Result:
 class KeptReadouts:
     """The readouts of every N-th cycle of a run.
 
-    They are collected in parts of a fixed size. A full part goes into a file, which training does not touch again.
-    Only the part that is not full yet goes into the checkpoint, so that the bytes of a checkpoint do not grow with the
-    number of kept readouts.
+    They are collected in parts of a fixed size. A full part is written to a file of its own, once. Only the part that
+    is not full yet goes into the checkpoint, so that the size of a checkpoint does not grow with the number of kept
+    readouts.
 
     folder : RunFolder; every : N, 0 keeps none
     """
@@ -52,21 +64,39 @@ class KeptReadouts:
 
     def arrays(self) -> Arrays:
         """Return what a checkpoint needs beside the files of the full parts."""
-        return {**_stacked(self._part), "kept_parts": np.int64(self._n_parts)}
+        return {**_stacked(self._part), "kept_parts": np.array(self._n_parts, np.int64)}
 
     def restore(self, arrays: Arrays, say: Callable[[str], None]) -> bool:
-        """Continue from what `arrays` returned; return False instead if a part's file is missing or damaged."""
+        """Continue from what `arrays` returned; return False instead if a part's file is missing or damaged.
+
+        Each such file is reported to `say`.
+        """
         n_parts = int(arrays.get("kept_parts", 0))  # checkpoints of older versions contain all kept readouts
-        if not all(self._folder.read_if_good(self._folder.kept_readouts(k), say) for k in range(n_parts)):
+        if not self._are_sound([self._folder.kept_readouts(k) for k in range(n_parts)], say):
             return False
         self._n_parts = n_parts
-        if "cycles_kept" in arrays:
-            columns = arrays["cycles_kept"].tolist(), arrays["W_kept"], arrays["b_kept"]
+        if KEPT_CYCLES in arrays:
+            columns = arrays[KEPT_CYCLES].tolist(), arrays[KEPT_WEIGHTS], arrays[KEPT_BIASES]
             self._part = list(zip(*columns, strict=True))
         return True
 
+    def start(self, say: Callable[[str], None]) -> None:
+        """Begin without a checkpoint. Files of an earlier session will be replaced; damaged ones are reported."""
+        self._are_sound(sorted(self._files()), say)
+
+    def _are_sound(self, paths: list[Path], say: Callable[[str], None]) -> bool:
+        n_bad = 0
+        for path in paths:
+            try:
+                self._folder.read(path)
+            except (FileNotFoundError, DamagedFile) as error:
+                problem = error if isinstance(error, DamagedFile) else f"{path} is missing"
+                say(f"{problem}; it is recomputed: the readout is trained again from the first cycle")
+                n_bad += 1
+        return not n_bad
+
     def all_arrays(self, cycles: int) -> Arrays:
-        """Return the readouts kept in so many cycles: cycles_kept [n], W_kept [n, R, C], b_kept [n, C], or nothing."""
+        """Return the readouts kept in so many cycles as arrays by their names in files; empty if there are none."""
         n_kept = cycles // self._every if self._every else 0
         arrays: Arrays = {}
         first = 0
@@ -76,20 +106,23 @@ class KeptReadouts:
             for name, values in part.items():
                 whole = arrays.setdefault(name, np.empty((n_kept, *values.shape[1:]), values.dtype))
                 whole[first : first + len(values)] = values
-            first += len(part.get("cycles_kept", ()))
+            first += len(part.get(KEPT_CYCLES, ()))
         return arrays
 
     def remove_files(self) -> None:
         """Remove the files of all parts, also of a session that was killed."""
-        for path in self._folder.path.glob(self._folder.kept_readouts("*").name):
+        for path in self._files():
             path.unlink(missing_ok=True)
 
+    def _files(self) -> Iterator[Path]:
+        return self._folder.path.glob(self._folder.kept_readouts("*").name)
 
-def _stacked(part):
+
+def _stacked(part: list[tuple[int, np.ndarray, np.ndarray]]) -> Arrays:
     if not part:
         return {}
     cycles, weights, biases = zip(*part, strict=True)
-    return {"cycles_kept": np.array(cycles, np.int64), "W_kept": np.stack(weights), "b_kept": np.stack(biases)}
+    return {KEPT_CYCLES: np.array(cycles, np.int64), KEPT_WEIGHTS: np.stack(weights), KEPT_BIASES: np.stack(biases)}
 
 
 class History:
@@ -108,11 +141,11 @@ class History:
         """Add the next cycle: accuracies (fractions by split) and its readout, weights [R, C], biases [C]."""
         for split, value in accuracies.items():
             self.accuracies[split][self.done] = value
-        self._readouts.update(W_last=weights, b_last=biases)
+        self._readouts.update({LAST_WEIGHTS: weights, LAST_BIASES: biases})
         valid = self.accuracies["valid"]
         if self._best < 0 or valid[self.done] > valid[self._best]:
             self._best = self.done
-            self._readouts.update(W_best=weights, b_best=biases)
+            self._readouts.update({BEST_WEIGHTS: weights, BEST_BIASES: biases})
         self.done += 1
 
     def accuracy_arrays(self) -> Arrays:
@@ -128,7 +161,7 @@ class History:
         self.done, self._best = int(arrays["cycle_last"]), int(arrays["cycle_best"]) - 1
         for split, values in self.accuracies.items():
             values[: self.done] = arrays[ACCURACY_NAMES[split]]
-        self._readouts = {name: arrays[name] for name in ("W_best", "b_best", "W_last", "b_last")}
+        self._readouts = {name: arrays[name] for name in (BEST_WEIGHTS, BEST_BIASES, LAST_WEIGHTS, LAST_BIASES)}
 
     def result(self) -> Result:
         """Return the Result so far, after one cycle at least."""

@@ -23,3 +23,6 @@ BATCH = "ITER"  # number of the batch; in spike files an attribute
 SPIKES = "spike_rec_per_batch"  # int32 [n_spikes, 3]: recorded sample, ms, neuron (liquid neurons first, then inputs)
 ACCURACY_NAMES = {"valid": "ACUM_VAL_ACC_l", "train": "ACUM_TRAIN_ACC_l", "test": "ACUM_TST_ACC_l"}  # float64 [cycles]
 BEST_WEIGHTS, BEST_BIASES = "W_best", "b_best"  # float32 [R, classes], [classes], at the best validation cycle
+LAST_WEIGHTS, LAST_BIASES = "W_last", "b_last"  # likewise, after the last cycle
+KEPT_CYCLES = "cycles_kept"  # int64 [n], counted from 1
+KEPT_WEIGHTS, KEPT_BIASES = "W_kept", "b_kept"  # float32 [n, R, classes], [n, classes]

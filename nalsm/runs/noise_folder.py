@@ -10,46 +10,49 @@ from nalsm.support.errors import UserError
 
 
 class NoiseFolder(RunFolder):
-    """The files of a noisy test set, in the version folder of the run that it belongs to."""
+    """The files of a noisy test set in the version folder of its run; their names begin with the noise's file tag."""
 
-    holds = "noisy test set"
-    remedy = "give --overwrite to present it anew"
+    subject = "noisy test set"
+    remedy = "give --overwrite to compute it anew"
 
     def __init__(self, output_dir: str | Path, version: int, noise: Noise) -> None:
         super().__init__(output_dir, version)
         self.noise = noise
-        self.large_files = f"{noise.file_tag}_*.*data*"
+        self._large_files = self._tagged("*.*data*")
+
+    def _tagged(self, name: str) -> str:
+        return f"{self.noise.file_tag}_{name}"
 
     @property
     def parameters_json(self) -> Path:
-        return self.path / f"{self.noise.file_tag}_VER_{self.version}_params.json"
+        return self.path / self._tagged(super().parameters_json.name)
 
     @property
     def parameters_text(self) -> Path:
-        return self.path / f"{self.noise.file_tag}_VER_{self.version}_params.txt"
+        return self.path / self._tagged(super().parameters_text.name)
 
     @property
     def times(self) -> Path:
-        return self.path / f"{self.noise.file_tag}_VER_{self.version}_times.json"
+        return self.path / self._tagged(super().times.name)
 
     def counts(self, split: str, batch: int) -> Path:
-        return self.path / f"{self.noise.file_tag}_{super().counts(split, batch).name}"
+        return self.path / self._tagged(super().counts(split, batch).name)
 
     def all_counts(self) -> list[Path]:
-        """Return the paths of all count files that it should have."""
-        identity = self.identity or {}  # of an opened folder
+        """Return the paths of all its count files; the folder has to be opened or started."""
+        identity = self.identity or {}
         n_batches = identity["test_samples"] // identity["batch_size"]
         return [self.counts("test", batch) for batch in range(n_batches)]
 
     def is_finished(self) -> bool:
-        """Tell whether all count files are complete and sound."""
+        """Return whether all count files are present and undamaged."""
         return all(self.read_if_good(path, say=lambda _text: None) for path in self.all_counts())
 
     def _require_empty(self) -> None:
-        """The files of the run are here."""
+        """Accept the files of the run."""
 
     def _clear(self) -> None:
-        for path in self.path.glob(f"{self.noise.file_tag}_*"):
+        for path in self.path.glob(self._tagged("*")):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -60,7 +63,7 @@ def open_noise(run: RunRecord) -> NoiseFolder:
     damaged.
     """
     if run.source.noise is None:
-        raise UserError(f"VERSION: {run.title}: there is no noisy test set of {run.source.name}")
+        raise UserError(f"VERSION: {run.title}: {run.source.name} has no noisy test set")
     noisy = NoiseFolder(run.folder.path.parent, run.version, run.source.noise)
     recorded = noisy.recorded_parameters()
     if recorded and recorded.identity.get("run") == run.folder.run_hash:

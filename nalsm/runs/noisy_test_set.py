@@ -66,7 +66,7 @@ class NoiseRun:
             weights = self._trained_weights()
             session.start(identity)
             session.say(
-                f"{'going on with' if recorded else 'new'} {folder.holds} of version {settings.version}, "
+                f"{'going on with' if recorded else 'new'} {folder.subject} of version {settings.version}, "
                 f"{settings.model} on {session.dataset.name}, seed {session.seed}: {folder.path}"
             )
             with session.timed("counting"):

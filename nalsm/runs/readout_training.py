@@ -55,8 +55,8 @@ def train_readout(run: Session) -> Result:
         if kept.restore(arrays, run.say):
             history.restore(arrays)
             readout.restore({name: arrays[f"state_{name}"] for name in readout.state()})
-        else:
-            run.say("files of kept readouts are missing or damaged: the training of the readout starts again")
+    else:
+        kept.start(run.say)
     blocks = open_count_blocks(run)
     log = EventLog(folder.event_log, history.done, run.say)
     cycles = prefetch(lambda cycle: _evaluate(cycle, blocks), _train(readout, blocks, n_cycles - history.done))
@@ -97,11 +97,11 @@ def _evaluate(cycle: _Cycle, blocks: dict[str, CountBlocks]) -> dict[str, float]
     }
 
 
-def _has_results(run):
+def _has_results(run: Session) -> bool:
     return all(run.folder.read_if_good(path, run.say) for path in (run.folder.readout_weights, run.folder.accuracies))
 
 
-def _write_results(run, history, kept):
+def _write_results(run: Session, history: History, kept: KeptReadouts) -> None:
     """Write the result files. The accuracies are last: they mark the run as finished."""
     sizes, folder = run.settings.sizes, run.folder
     folder.write(folder.readout_weights, {**history.readout_arrays(), **kept.all_arrays(history.done)})
@@ -114,7 +114,7 @@ def _write_results(run, history, kept):
     folder.write(folder.accuracies, {**history.accuracy_arrays(), **lists, "seed": np.int64(run.seed)})
 
 
-def _remove_checkpoint(run, kept):
-    """Remove the checkpoint after the files that belong to it: a folder without it has none of them."""
+def _remove_checkpoint(run: Session, kept: KeptReadouts) -> None:
+    """Remove the checkpoint, after the files that belong to it."""
     kept.remove_files()
     run.folder.readout_checkpoint.unlink(missing_ok=True)

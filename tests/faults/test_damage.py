@@ -1,4 +1,4 @@
-"""Damaged files: the same contents are made again, or a line names the file; never a wrong number.
+"""Damaged files: the same contents are recomputed, or a line names the file; never a wrong number.
 
 Every file with every damage, many times over: tests/campaigns/faults.py.
 """
@@ -130,7 +130,7 @@ def test_resuming_with_damaged_files(small_run, stage, damage):
     paths = leave_at(small_run, stage)
     paths = [path for path in paths if path.name != "VER_7_params.json" and is_possible(damage, path, small_run.others)]
     damaged = [path for path in paths if damage_with(damage, path, stage, small_run.others)]
-    assert resume_damaged(small_run, damaged, (stage, damage)) == "made again"
+    assert resume_damaged(small_run, damaged, (stage, damage)) == "recomputed"
 
 
 @pytest.mark.parametrize("damage", ANYWHERE)
@@ -220,4 +220,4 @@ def test_report_of_a_damaged_run(finished_run):
     page = (finished_run.folder / "report.html").read_text()
     for name in ("FILE_L_VAL_ACC_L.files", "W_INI.wdata", "TEST_7_S_AGG_BATCH_0.datasagg"):
         assert f"{name} is damaged" in page
-    assert "TEST_7_SPIKES_BATCH_1.spikes holds what belongs into" in page
+    assert "TEST_7_SPIKES_BATCH_1.spikes contains the data of" in page

@@ -80,20 +80,18 @@ def leave_at(run, stage):
 
 
 def resume_damaged(run, damaged, where=""):
-    """Give the same answers: what is damaged is named and made again, or the program ends with a line that names it."""
+    """Give the same answers: each damaged file is named and recomputed, or the program ends with one line about one."""
     done = run.run()
     if done.returncode != 0:
         return _refused(done, damaged, where)
     assert done.stderr == "", (where, done)
     for path in damaged:
-        # Spikes are made again with their batch's counts, the readout's weights with every end of a run. Where kept
-        # readouts are damaged, the line is about the readout, which is trained again.
-        silent = path.name.startswith(("KEPT_READOUTS", "W_b_by_ITER"))
-        if path.suffix not in (".json", ".txt", ".spikes") and not silent:
-            named = [line for line in done.stdout.splitlines() if path.name in line and "made again" in line]
+        # (spikes are recomputed with their batch's counts, the readout's weights at every end of a run)
+        if path.suffix not in (".json", ".txt", ".spikes") and path.name != "W_b_by_ITER.evaldata":
+            named = [line for line in done.stdout.splitlines() if path.name in line and "recomputed" in line]
             assert named, (where, path.name, done)
     run.finish(where)
-    return "made again"
+    return "recomputed"
 
 
 # ---- finished runs --------------------------------------------------------------------------------
