@@ -82,9 +82,9 @@ class Launcher:
     def __init__(self, engine, folder):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.server = subprocess.Popen([sys.executable, __file__, engine], text=True, env=environment(), **pipes)
-        assert self.server.stdout.readline() == "ready\n"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}  # `select` sees no buffers
+        self.server = subprocess.Popen([sys.executable, __file__, engine], env=environment(), **pipes)
+        assert self.server.stdout.readline() == b"ready\n"
 
     def close(self):
         self.server.stdin.close()
@@ -107,8 +107,7 @@ class Launcher:
             "stdout": str(stdout or out), "stderr": str(err), "cwd": str(self.folder),
         }  # fmt: skip
         begin = time.monotonic()
-        self.server.stdin.write(json.dumps(request) + "\n")
-        self.server.stdin.flush()
+        self.server.stdin.write(json.dumps(request).encode() + b"\n")
         child = int(self.server.stdout.readline())
         if stop:
             seconds, number = stop
