@@ -38,6 +38,7 @@ from nalsm.models import MODELS
 from nalsm.network import Network
 from nalsm.runs.counting import Batch, Presentation, _write, count_spikes
 from nalsm.runs.folder import RunFolder
+from nalsm.runs.settings import Settings
 from nalsm.support.resources import cores
 
 SEED, STEPS = 7, 250
@@ -74,7 +75,9 @@ class Bench:
     def count(self, samples, cluster):
         """Count so many samples into a fresh folder, on the cluster of that address or without one."""
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
-            settings = SimpleNamespace(batch_size=self.batch_size, sample_ms=STEPS, knobs=self.knobs, gpu=-1, threads=1)
+            settings = Settings.from_values(
+                {"batch_size": self.batch_size, "sample_ms": STEPS, "knobs": self.knobs, "gpu": -1, "threads": 1}
+            )
             run = SimpleNamespace(
                 settings=settings, cluster=Cluster(cluster) if cluster else None, model=self.model, seed=SEED,
                 network=self.network, liquid=self.liquid,

@@ -95,7 +95,7 @@ def small_run(n_batches=12, steps=60):
     presentation = Presentation(weights, AstrocyteSTDP(astrocyte_weight=0.01, decay=0.99), steps, seed=3)
     batches = [Batch("test", k, split, np.arange(k * SIZE, (k + 1) * SIZE), [0, 3] if k % 3 == 0 else [])
                for k in range(n_batches)]  # fmt: skip
-    settings = SimpleNamespace(gpu=-1, threads=1)
+    settings = SimpleNamespace(machine=SimpleNamespace(gpu=-1, threads=1))
     run = SimpleNamespace(settings=settings, network=network, liquid=liquid, say=lambda _text: None)
     return run, presentation, batches
 
