@@ -323,7 +323,7 @@ def export(path, cases, arrays):
 
 def load(path):
     """Return (cases, arrays) of a file."""
-    with np.load(path) as file:
+    with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     return [Case(**fields) for fields in json.loads(str(arrays.pop("cases")))], arrays
 
