@@ -98,7 +98,7 @@ def identity_hash(identity: dict) -> str:
 
 
 def read_parameters(path: Path, remedy: str) -> Parameters | None:
-    """Return the contents of a parameter file, or None where there is no file.
+    """Return the contents of a parameter file, or None if there is no file.
 
     remedy : ends the text of an error. Raises DamagedFile for a damaged file and for an unknown format.
     """
