@@ -18,5 +18,5 @@ def test_cores_are_those_the_process_may_use(monkeypatch):
 def test_memory_is_in_bytes():
     before = peak_memory_bytes()
     held = np.ones(100_000_000, np.uint8)
-    assert 10e6 < before < peak_memory_bytes() < memory_bytes()
+    assert 10e6 < before <= peak_memory_bytes() < memory_bytes()  # another test may have held more before
     assert peak_memory_bytes() > held.nbytes
