@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,7 +26,12 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 @click.option("--only", type=int, multiple=True, metavar="VERSION", help="Run this cell only; may be given again.")
 @click.option("--as-script", is_flag=True, help="Print one shell line for each command, and run nothing.")
 @click.option("--list", "only_list", is_flag=True, help="Print what each cell still lacks, and run nothing.")
-@click.option("--results", type=PathType(), help="At the end, write the results to this page (Markdown).")
+@click.option(
+    "--results",
+    type=PathType(),
+    help="At the end, write the results to this page (Markdown) and the store beside it. "
+    "Cells that are in the store and have no version folder are not run again.",
+)
 @click.option(
     "--cluster",
     metavar="ADDRESS",
@@ -55,10 +61,10 @@ def main(
     page = _page_path(results)
     if only_list:
         outcomes = _list(cells, places)
-    elif cluster:
-        outcomes = run_cells_on_cluster(cluster, cells, places)
     else:
-        outcomes = run_cells(cells, places, quiet)
+        stored, cells_to_run = _by_store(cells, places, page)
+        run = partial(run_cells_on_cluster, cluster) if cluster else partial(run_cells, quiet=quiet)
+        outcomes = stored + run(cells_to_run, places)
     for line in summary(outcomes):
         say(line)
     conflict = _write_results(sweeps, left_out, places, page) if page else None
@@ -110,6 +116,24 @@ def _has_data(sweep: Sweep, places: Places) -> bool:
             say(f"{sweep.path} is skipped: {error}")
             return False
     return True
+
+
+def _by_store(cells: list[Cell], places: Places, page: Path | None) -> tuple[list[Outcome], list[Cell]]:
+    """Return the Outcomes of cells whose results are in the page's store and nowhere else, and the cells to run."""
+    from nalsm.sweep.findings import run_of
+    from nalsm.sweep.store import read_store, store_path
+
+    store = list(read_store(store_path(page)).values()) if page else []
+
+    def is_stored(cell: Cell) -> bool:
+        run = run_of(cell, store)
+        folder = places.output_dir / f"ver_{cell.version}"
+        return run is not None and set(cell.measures) <= set(run.measures) and not folder.exists()
+
+    stored = [cell for cell in cells if is_stored(cell)]
+    if page and stored:
+        say(f"{len(stored)} of {len(cells)} cells are in {store_path(page)} and are not run again")
+    return [Outcome(cell, "there") for cell in stored], [cell for cell in cells if cell not in stored]
 
 
 def _print_script(cells: Iterable[Cell], places: Places) -> None:

@@ -134,6 +134,20 @@ def swept(tmp_path_factory):
     return place, done.stdout
 
 
+def test_stored_runs_are_not_run_again(swept, tmp_path):
+    """Version folders may be gone: what is in the store is not run again."""
+    place, _ = swept
+    text = (place / "page.json").read_text()
+    (tmp_path / "page.json").write_text(text)
+    done = sweep(tmp_path, file_of(tmp_path), f"--results={tmp_path}/page.md")
+    assert done.returncode == 0, done.stderr
+    assert f"5 of 5 cells are in {tmp_path}/page.json and are not run again" in done.stdout
+    assert "5 of 5 cells are done, 5 of them were done before" in done.stdout
+    assert not (tmp_path / "train_data").exists()
+    assert (tmp_path / "page.json").read_text() == text
+    assert (tmp_path / "page.md").read_text() == (place / "page.md").read_text()
+
+
 def test_a_sweep_is_ordinary_runs(swept, tmp_path):
     """Every cell is there, and what --as-script prints makes the same contents in a shell."""
     place, said = swept
