@@ -8,7 +8,6 @@ the worker draws the rasters itself, and the counts are sent back.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -20,7 +19,7 @@ from nalsm.cluster.tasks import results
 from nalsm.liquid.devices import choose_device
 from nalsm.liquid.interface import Liquid
 from nalsm.network import Network
-from nalsm.runs.counting import Batch, Counted, Presentation
+from nalsm.runs.counting import Batch, Counted, CountingSession, Presentation
 from nalsm.support.cluster_address import local_workers
 from nalsm.support.resources import cores
 
@@ -37,7 +36,9 @@ class Cluster:
         """Raise MachineError unless the cluster can count for this program."""
         require_cluster(self.address, say)
 
-    def count(self, run: Any, presentation: Presentation, batches: list[Batch]) -> Iterator[tuple[Batch, Counted]]:
+    def count(
+        self, run: CountingSession, presentation: Presentation, batches: list[Batch]
+    ) -> Iterator[tuple[Batch, Counted]]:
         """Yield (batch, Counted) of every batch, in any order."""
         return count_on_cluster(self.address, run, presentation, batches)
 
@@ -50,7 +51,7 @@ def require_cluster(address: str, say: Callable[[str], None]) -> None:
 
 
 def count_on_cluster(
-    address: str, run: Any, presentation: Presentation, batches: list[Batch]
+    address: str, run: CountingSession, presentation: Presentation, batches: list[Batch]
 ) -> Iterator[tuple[Batch, Counted]]:
     """Yield (batch, Counted) of every batch in any order; raises MachineError as `nalsm.cluster.tasks.results`.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
+from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
 from nalsm.report.pictures import save
@@ -154,11 +155,12 @@ def _measures(groups):
         *_SETTING, "networks", "branching factor", "s.d.", "published",
         "networks", "SP", "s.d.", "published", "AP", "s.d.", "published",
     )  # fmt: skip
+    draws = MEASURES["kernel_quality"].parameters
     return _section(
         "Branching factor and kernel quality", headings, rows,
         "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
-        "grows above 1. SP and AP: mean rank over 1,000 draws of 1,000 samples each, of the test counts and of the "
-        "noisy test counts. Formulas and programs: [evaluating.md](evaluating.md).",
+        f"grows above 1. SP and AP: mean rank over {draws['draws']:,} draws of {draws['per_class']} samples of each "
+        "class, of the test counts and of the noisy test counts. Formulas and programs: [evaluating.md](evaluating.md).",
     )  # fmt: skip
 
 
