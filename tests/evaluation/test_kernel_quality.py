@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nalsm.evaluation import mean_rank
+from nalsm.evaluation import inertia, mean_rank
 from nalsm.evaluation.kernel_quality import rank, ranks
 from nalsm.support.errors import UserError
 
@@ -43,6 +43,24 @@ def test_rank_near_the_tolerance(beyond, shape, monkeypatch):
     found = rank(matrix)
     assert bool(called) == (beyond == 0)
     assert found == original(matrix.astype(np.float32)) == (2 if beyond > 0 else 1)
+
+
+@given(matrix=whole_numbers, factor=st.sampled_from([1, 60, 800]))
+@settings(max_examples=50, deadline=None)
+def test_rank_is_that_of_all_singular_values(matrix, factor):
+    """Also for products that float32 cannot hold, and where the largest eigenvalue is hard to find."""
+    matrix = matrix.astype(np.int64) * factor + np.eye(*matrix.shape, dtype=np.int64)
+    values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
+    assert rank(matrix) == np.count_nonzero(values > values[0] * max(matrix.shape) * np.finfo(np.float32).eps)
+
+
+@given(matrix=arrays(np.float64, (12, 12), elements=st.integers(-9, 9)))
+@settings(max_examples=50, deadline=None)
+def test_positive_eigenvalues(matrix):
+    """Without a shift by 1/3, eigenvalues of exactly 0 would make their signs a matter of rounding."""
+    symmetric = matrix + matrix.T - np.eye(12) / 3
+    wanted = np.count_nonzero(np.linalg.eigvalsh(symmetric) > 0)
+    assert inertia.positive_eigenvalues(symmetric) == wanted
 
 
 @pytest.fixture
@@ -91,8 +109,11 @@ def test_ranks_use_one_thread_for_each_operation(counted, monkeypatch):
     from threadpoolctl import threadpool_info
 
     seen = []
-    original = np.linalg.eigvalsh
-    monkeypatch.setattr(np.linalg, "eigvalsh", lambda matrix: seen.append(threadpool_info()) or original(matrix))
+    original = inertia.positive_eigenvalues
+    monkeypatch.setattr(
+        inertia, "positive_eigenvalues", lambda matrix: seen.append(threadpool_info()) or original(matrix)
+    )
     ranks(*counted, per_class=2, draws=2)
+    assert len(seen) == 4
     blas = [library["num_threads"] for libraries in seen for library in libraries if library["user_api"] == "blas"]
     assert set(blas) == {1}
