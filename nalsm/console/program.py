@@ -105,5 +105,5 @@ def _end(message: str, code: int) -> NoReturn:
     except OSError:  # standard output is a log on a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with suppress(OSError):
-        print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"Error: {' '.join(message.split())}", file=sys.stderr, flush=True)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""MNIST, read from the mnist.npz that is part of the project."""
+"""MNIST, read from a mnist.npz in the folder of data sets, or else from the one that is part of this package."""
 
 import math
 import zipfile
@@ -12,6 +12,7 @@ from nalsm.encoding import IMAGE_SIZE
 from nalsm.support.errors import DamagedFile, UserError
 
 NAME = "MNIST"
+_OWN = Path(__file__).with_name("mnist.npz")  # in the checkout a link to datasets/mnist.npz
 _LARGEST = {
     "x_train": (60_000, IMAGE_SIZE, IMAGE_SIZE), "y_train": (60_000,),
     "x_test": (10_000, IMAGE_SIZE, IMAGE_SIZE), "y_test": (10_000,),
@@ -19,11 +20,13 @@ _LARGEST = {
 
 
 def find(data_dir: Path) -> Path:
-    """Return the path of mnist.npz; raises UserError if it is missing."""
+    """Return the path of mnist.npz in a folder, or else of the package's own; raises UserError if both are missing."""
     path = data_dir / "mnist.npz"
-    if not path.is_file():
+    if path.is_file():
+        return path
+    if not _OWN.is_file():
         raise UserError(f"MNIST: there is no {path}; it comes with the project: git checkout -- datasets/mnist.npz")
-    return path
+    return _OWN
 
 
 def load(path: Path, sizes: tuple[int, int], _quiet: bool = False) -> Dataset:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
+
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
@@ -20,7 +22,12 @@ _MOST_NEURONS = 125_000
 
 
 def generate_network(root: Path) -> NoReturn:
-    """Run generate_spatial_network.py to its end and exit; `root` is the checkout's folder."""
+    """Run generate_spatial_network.py to its end and exit; `root` is the folder of networks/."""
+    run_program(network_command(root))
+
+
+def network_command(root: Path) -> click.Command:
+    """Return the click command of generate_spatial_network.py."""
 
     def run(answers: dict[str, Any]) -> None:
         from nalsm.network import Network
@@ -37,7 +44,7 @@ def generate_network(root: Path) -> NoReturn:
         say(network.describe(), answers["quiet"])
         say(f"network: {network_path(folder, answers['number'])}")
 
-    run_program(command("generate", "Generate the network of a liquid.", _questions(root), run))
+    return command("network", "Generate the network of a liquid.", _questions(root), run)
 
 
 def _questions(root: Path) -> Sequence[Question]:

@@ -21,7 +21,12 @@ Answers = dict[str, Any]
 
 
 def report(root: Path) -> None:
-    """Run report.py to its end and exit; `root` is the checkout's folder."""
+    """Run report.py to its end and exit; `root` is the folder of networks/ and train_data/."""
+    run_program(report_command(root))
+
+
+def report_command(root: Path) -> click.Command:
+    """Return the click command of report.py."""
     questions = [
         Question(
             "version", "VERSION? [int]: ", int, "number of the run", 0, HIGHEST_NUMBER,
@@ -49,7 +54,7 @@ def report(root: Path) -> None:
         click.Option(["--compare"], is_flag=True, help="put several versions side by side: --compare 1 2 3"),
         click.Argument(["versions"], nargs=-1, type=click.IntRange(0, HIGHEST_NUMBER), metavar="[VERSION]..."),
     ]
-    run_program(program)
+    return program
 
 
 def _write_one(root: Path, answers: Answers) -> None:

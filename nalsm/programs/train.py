@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
+
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import command
@@ -13,7 +15,12 @@ from nalsm.support.tuning import TUNING
 
 
 def train(model: str, dataset: str, root: Path) -> NoReturn:
-    """Run a training program to its end and exit; `root` is the checkout's folder."""
+    """Run a training program to its end and exit; `root` is the folder of datasets/, networks/ and train_data/."""
+    run_program(training_command(model, dataset, root))
+
+
+def training_command(model: str, dataset: str, root: Path) -> click.Command:
+    """Return the click command of a training program."""
 
     def run(answers: dict[str, Any]) -> None:
         settings = Settings.from_answers(model, dataset, root, answers)
@@ -32,4 +39,4 @@ def train(model: str, dataset: str, root: Path) -> NoReturn:
         say(f"results: {run.folder.path}")
 
     text = f"Train {model} on {dataset}: initialise the liquid, count its spikes, train the readout."
-    run_program(command("train", text, questions_for(model, dataset, root), run))
+    return command("train", text, questions_for(model, dataset, root), run)

@@ -109,10 +109,15 @@ def settings_of(record: "RunRecord", **changes: Any) -> Settings:
     return Settings.from_values({**recorded, "overwrite": False, "quiet": False, **folders, **changes})
 
 
-def default_folder(name: str) -> Path:
-    """Return a folder of DEFAULT_FOLDERS: in the checkout if the package runs in one, else in the current folder."""
+def default_root() -> Path:
+    """Return the folder of DEFAULT_FOLDERS: the checkout if the package runs in one, else the current folder."""
     checkout = Path(__file__).resolve().parents[2]
-    return (checkout if (checkout / "pyproject.toml").is_file() else Path()) / DEFAULT_FOLDERS[name]
+    return checkout if (checkout / "pyproject.toml").is_file() else Path()
+
+
+def default_folder(name: str) -> Path:
+    """Return a folder of DEFAULT_FOLDERS in `default_root`."""
+    return default_root() / DEFAULT_FOLDERS[name]
 
 
 def chosen_folder(answers: Mapping[str, Any], name: str, root: Path) -> Path:

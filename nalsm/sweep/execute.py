@@ -118,7 +118,7 @@ def start(step: Step, silent: bool = False) -> tuple[int, str]:
             program.communicate()
         raise
     lines = errors.strip().splitlines()
-    return program.returncode, lines[-1].removeprefix("error: ") if lines else "no message"
+    return program.returncode, lines[-1].removeprefix("Error: ") if lines else "no message"
 
 
 def summary(outcomes: list[Outcome]) -> list[str]:

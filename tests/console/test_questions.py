@@ -88,7 +88,7 @@ def test_numbers_that_are_none(place, number):
     assert "NUMBER_TO_CREATE: read" in check(place, "generate", [], f"M\n{text}\n2\n2\n2".encode())[1]
     for place_of_answer, title in ((2, "NET_NUM_VAR"), (3, "BATCH_SIZE"), (4, "BATCHS_PER_BLOCK")):
         lines = [*GOOD[:place_of_answer], text, *GOOD[place_of_answer + 1 :]]
-        assert f"error: {title}: " in check(place, "train NALSM MNIST", [], "\n".join(lines).encode())[1]
+        assert f"Error: {title}: " in check(place, "train NALSM MNIST", [], "\n".join(lines).encode())[1]
 
 
 def test_plain_numbers_are_taken(place):
@@ -158,7 +158,7 @@ def test_real_programs(program, flags, answers, tmp_path):
     )  # fmt: skip
     assert done.returncode == 2, done
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith(b"error: ")
+    assert done.stderr.startswith(b"Error: ")
     assert (listing(RUNNERS.parent / "train_data"), listing(tmp_path)) == before
 
 

@@ -110,7 +110,7 @@ def check(place, name, arguments, answers):
     assert code in (0, 2), told  # 1 would be the machine's failure
     lines = err.splitlines()
     assert len(lines) == (1 if code else 0), told
-    assert not code or lines[0].startswith("error: "), told
+    assert not code or lines[0].startswith("Error: "), told
     assert "Traceback" not in err, told
     assert listing(place) == before, told
     return code, err

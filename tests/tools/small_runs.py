@@ -68,7 +68,7 @@ def environment():
 def assert_one_line_error(done, code, *words):
     """The program ended with this code and one line that has these words (or paths)."""
     assert done.returncode == code, done
-    assert done.stderr.startswith("error: "), done
+    assert done.stderr.startswith("Error: "), done
     assert done.stderr.count("\n") == 1, done
     assert all(str(word) in done.stderr for word in words), (words, done.stderr)
 
