@@ -25,7 +25,8 @@ WORKERS ?= 2
 CORE := tests/test_rules.py tests/test_network.py tests/test_encoding.py tests/liquid tests/readout
 
 NETWORKS ?= 10
-PAPER := sweeps/paper_mnist.toml sweeps/paper_curves.toml sweeps/paper_nmnist.toml sweeps/simulated_nmnist.toml
+PAPER := sweeps/paper_mnist.toml sweeps/paper_curves.toml sweeps/paper_density.toml sweeps/paper_nmnist.toml \
+  sweeps/simulated_nmnist.toml
 SIZES := sweeps/sizes.toml
 
 # Run sweeps, then write the page of all results so far, even if a cell failed.

@@ -3,8 +3,9 @@
 Source: Ivanov and Michmizos, NeurIPS 2021, section 4 and supplement.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from nalsm.rules import (
     APSTDP,
@@ -18,19 +19,23 @@ from nalsm.rules import (
     Static,
 )
 
-Knobs = dict[str, float]  # values of a model's knobs, by Knob.name
+# Values of a model's knobs by Knob.name: numbers, or one of Knob.choices. A knob with a default is left out where it
+# has its default.
+Knobs = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Knob:
-    """A number that a model asks for.
+    """A value that a model asks for, or an option: a value that only a flag changes.
 
     name : identifier in code and files
     prompt : published spelling, at the prompt and in flags
     title : English name, on pages and in messages
-    low, high : accepted range, both ends included
+    low, high : accepted range of a number, both ends included
     help : one line for --help
     unit : unit of the value, empty if it has none
+    default : value of an option where its flag is not given; None: the value is asked for
+    choices : the accepted texts of a value that is no number
     """
 
     name: str
@@ -40,15 +45,41 @@ class Knob:
     high: float
     help: str
     unit: str = ""
+    default: float | str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        """The flag that sets the knob."""
+        return "--" + self.prompt.lower().replace("_", "-")
+
+    @property
+    def names(self) -> str:
+        """Its English name, and what the user types: "weight (INTIAL_ABS_W_SCLR)"; of an option, its flag."""
+        return f"{self.title} ({self.prompt if self.default is None else self.flag})"
 
     @property
     def heading(self) -> str:
         """The knob's names and unit for a table or an axis, as in "activity range (STDP_NEURON_RATE_RANGE), Hz"."""
-        return f"{self.title} ({self.prompt})" + (f", {self.unit}" if self.unit else "")
+        return self.names + (f", {self.unit}" if self.unit else "")
 
-    def label(self, value: float) -> str:
+    def label(self, value: float | str) -> str:
         """Return the knob's names and a value, as in "activity range (STDP_NEURON_RATE_RANGE) 23 Hz"."""
-        return f"{self.title} ({self.prompt}) {value:g}" + (f" {self.unit}" if self.unit else "")
+        return f"{self.names} {self.text(value)}" + (f" {self.unit}" if self.unit else "")
+
+    def text(self, value: float | str) -> str:
+        """Return a value in words, without names and unit."""
+        return value if isinstance(value, str) else f"{value:g}"
+
+    def of(self, knobs: Knobs) -> Any:
+        """Return the knob's value among recorded values, its default where none is recorded."""
+        return knobs.get(self.name, self.default)
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether a value, of any type, is one that the knob can have."""
+        if self.choices:
+            return value in self.choices
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
@@ -57,6 +88,7 @@ class Model:
 
     name : published name
     knobs : what the model asks for, in the order of the questions
+    options : further knobs, which have a default and are never asked for
     initial_weight : absolute value of every weight at the start; None: the value of the knob "initial_weight"
     initialisation : makes the rule of the initialisation from the knobs; None: the model has no initialisation
     presentation : makes the rule of the presentation from the knobs
@@ -67,14 +99,52 @@ class Model:
     initial_weight: float | None
     initialisation: Callable[[Knobs], Rule] | None
     presentation: Callable[[Knobs], Rule]
+    options: tuple[Knob, ...] = ()
+
+    @property
+    def all_knobs(self) -> tuple[Knob, ...]:
+        """What the model asks for, then its options."""
+        return self.knobs + self.options
+
+    def recorded(self, values: Mapping[str, Any]) -> Knobs:
+        """Return what a run records of values by name: those of its knobs, of options only what is not the default."""
+        return {
+            knob.name: values[knob.name]
+            for knob in self.all_knobs
+            if knob in self.knobs or values.get(knob.name, knob.default) != knob.default
+        }
+
+    def is_sound(self, knobs: object) -> bool:
+        """Tell whether these are recorded values: every knob that is asked for, no unknown one, each in its range."""
+        known = {knob.name: knob for knob in self.all_knobs}
+        return (
+            isinstance(knobs, dict)
+            and {knob.name for knob in self.knobs} <= set(knobs) <= set(known)
+            and all(known[name].accepts(value) for name, value in knobs.items())
+        )
 
     def starting_weight(self, knobs: Knobs) -> float:
         """Return the absolute value of every weight before initialisation."""
         return knobs["initial_weight"] if self.initial_weight is None else self.initial_weight
 
+    def values(self, knobs: Knobs) -> list[tuple[Knob, Any]]:
+        """Return each knob that has a value, with it, in the order of the questions."""
+        return [(knob, knobs[knob.name]) for knob in self.all_knobs if knob.name in knobs]
+
+    def options_of(self, knobs: Knobs) -> Knobs:
+        """Return the options among recorded values."""
+        return {knob.name: knobs[knob.name] for knob in self.options if knob.name in knobs}
+
     def describe_knobs(self, knobs: Knobs) -> list[str]:
         """Return the label of each knob that has a value, in the order of the questions."""
-        return [knob.label(knobs[knob.name]) for knob in self.knobs if knob.name in knobs]
+        return [knob.label(value) for knob, value in self.values(knobs)]
+
+    def short_knobs(self, knobs: Knobs) -> str:
+        """Return the recorded values in few words: of an option with its name, as in "0.015, astrocyte density 0.4"."""
+        return ", ".join(
+            knob.text(value) if knob in self.knobs else f"{knob.title} {knob.text(value)}"
+            for knob, value in self.values(knobs)
+        )
 
 
 _ASTROCYTE_WEIGHT = Knob(
@@ -95,6 +165,15 @@ _RANGE = Knob(
     "range_hz", "STDP_NEURON_RATE_RANGE", "activity range", 0.0, LARGEST,
     "activity range in Hz: distance from the activity threshold at which plasticity ends", "Hz",
 )  # fmt: skip
+ASTROCYTE_DENSITY = Knob(
+    "astrocyte_density", "ASTROCYTE_DENSITY", "astrocyte density", 0.0, 1.0,
+    "share of the liquid neurons and of the inputs that the astrocyte watches, drawn once for a run", default=1.0,
+)  # fmt: skip
+LEARNING_SAMPLES = Knob(
+    "learning_samples", "LEARNING_SAMPLES", "learning samples", 0.0, 0.0,
+    "which samples of a batch learn while they are presented; first: as in the published runs of LSM+STDP",
+    default="all", choices=("all", "first"),
+)  # fmt: skip
 
 
 def _astrocyte(decay: float) -> Callable[[Knobs], Rule]:
@@ -110,6 +189,7 @@ MODELS = {
             initial_weight=3.0,
             initialisation=_astrocyte(decay=1.0),
             presentation=_astrocyte(PRESENTATION_DECAY),
+            options=(ASTROCYTE_DENSITY, LEARNING_SAMPLES),
         ),
         Model(
             "LSM+STDP",
@@ -117,6 +197,7 @@ MODELS = {
             initial_weight=3.0,
             initialisation=lambda knobs: STDP(LEARNING_RATE, decay=1.0),
             presentation=lambda knobs: STDP(LEARNING_RATE, PRESENTATION_DECAY),
+            options=(LEARNING_SAMPLES,),
         ),
         Model(
             "LSM",

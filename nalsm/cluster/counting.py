@@ -61,7 +61,7 @@ def count_on_cluster(
     number = local_workers(address)
     machine, engine = run.settings.machine, run.liquid.engine
     threads = machine.threads or (threads_of_local(number) if number else 0)
-    shared = run.network, presentation, engine, machine.gpu, threads, fingerprint(engine)
+    shared = run.network, run.liquid.watched, presentation, engine, machine.gpu, threads, fingerprint(engine)
     with connected(address, run.say) as client:
         name = uuid4().hex[:12]
         with or_lost(address):
@@ -79,11 +79,13 @@ def count_on_cluster(
 class Counter:
     """What a worker keeps of a run.
 
+    watched : bool [N], the neurons that the astrocyte watches; None: all
     threads : of the liquid; 0: the worker's share of the cores
     wanted : fingerprint of the program that counts
     """
 
     network: Network
+    watched: np.ndarray | None
     presentation: Presentation
     engine: str
     gpu: int
@@ -99,7 +101,7 @@ class Counter:
         choose_device(self.gpu, say=lambda _text: None)
         require_same(self.wanted, fingerprint(self.engine), worker.address)
         share = max(1, cores() // worker.state.nthreads)
-        return open_liquid(self.network, self.engine, self.threads or share)
+        return open_liquid(self.network, self.engine, self.threads or share, self.watched)
 
     def __getstate__(self):
         return {name: value for name, value in self.__dict__.items() if name != "liquid"}  # every worker opens its own

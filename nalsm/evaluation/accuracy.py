@@ -3,11 +3,11 @@
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_accuracy
+from nalsm.models import Knobs
 from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.record import RunRecord, best_cycle
 from nalsm.support.errors import DamagedFile, UserError
@@ -48,9 +48,7 @@ def _read(run: RunRecord) -> dict | None:
         return None
 
 
-def _published(
-    model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float] | None = None
-) -> dict[str, Published]:
+def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> dict[str, Published]:
     figure = published_accuracy(model, dataset, n_liquid, knobs)
     return {"test": figure} if figure else {}
 

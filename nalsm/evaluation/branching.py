@@ -14,7 +14,6 @@ Beside each file <name>.spikes of a run, <name>.spikes.bf keeps the factors of i
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import numpy as np
 
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_branching
+from nalsm.models import Knobs
 from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
@@ -172,9 +172,7 @@ def _read(run: RunRecord) -> dict | None:
     return {"mean": round(mean_of_known(factors), 6), "samples": int(np.count_nonzero(~np.isnan(factors)))}
 
 
-def _published(
-    model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float] | None = None
-) -> dict[str, Published]:
+def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> dict[str, Published]:
     figure = published_branching(model, dataset, n_liquid, knobs)
     return {"mean": figure} if figure else {}
 

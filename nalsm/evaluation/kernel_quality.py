@@ -26,6 +26,7 @@ import numpy as np
 
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_kernel_quality
+from nalsm.models import Knobs
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, read_counts
 from nalsm.support.errors import DamagedFile, UserError
@@ -214,10 +215,8 @@ def draws_text(parameters: Mapping[str, int]) -> str:
     return "{draws} draws of {per_class} samples of each class, seed {seed}".format(**parameters)
 
 
-def _published(
-    model: str, dataset: str, n_liquid: int, _knobs: Mapping[str, float] | None = None
-) -> dict[str, Published]:
-    figure = published_kernel_quality(model, dataset, n_liquid)
+def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> dict[str, Published]:
+    figure = published_kernel_quality(model, dataset, n_liquid, knobs)
     return {"SP": figure.sp, "AP": figure.ap} if figure else {}
 
 

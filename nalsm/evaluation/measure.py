@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nalsm.evaluation.paper import Published, closest_figure
+from nalsm.models import Knobs
 from nalsm.runs.record import RunRecord
 
 Values = dict[str, Any]
@@ -55,8 +56,6 @@ class Measure:
         wanted = self.parameters if parameters is None else parameters
         return all(values.get(name) == value for name, value in wanted.items())
 
-    def closest_published(
-        self, value: str, model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float]
-    ) -> Published | None:
+    def closest_published(self, value: str, model: str, dataset: str, n_liquid: int, knobs: Knobs) -> Published | None:
         """Return the published figure of one of the values, by `closest_figure`, or None if the paper has none."""
         return closest_figure(lambda *cell: self.published(*cell).get(value), model, dataset, n_liquid, knobs)

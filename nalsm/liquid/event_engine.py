@@ -43,9 +43,9 @@ class EventDrivenLiquid(Liquid):
 
     def _watched_groups(self) -> list[np.ndarray]:
         """Return which liquid neurons and which inputs the astrocyte watches; both empty if it watches all."""
-        if self._watched is None:
+        if self.watched is None:
             return [np.empty(0, np.uint8)] * 2
-        return np.split(self._watched.astype(np.uint8), [self.network.n_liquid])
+        return np.split(self.watched.astype(np.uint8), [self.network.n_liquid])
 
     def initialise(
         self, rasters: np.ndarray, state: LiquidState, rule: Rule, record: Record = False

@@ -58,14 +58,13 @@ class Liquid(ABC):
 
     engine: str
     threads: int
+    watched: np.ndarray | None  # bool [N], the neurons whose spikes an astrocyte counts; None: all
 
     def __init__(self, network: Network, watched: np.ndarray | None = None) -> None:
         self.network = network
-        self._watched = None if watched is None else np.asarray(watched, bool)  # [N]
-        if self._watched is not None and self._watched.shape != (network.n_neurons,):
-            raise ValueError(
-                f"watched has the shape {self._watched.shape}, the network has {network.n_neurons} neurons"
-            )
+        self.watched = None if watched is None else np.asarray(watched, bool)
+        if self.watched is not None and self.watched.shape != (network.n_neurons,):
+            raise ValueError(f"watched has the shape {self.watched.shape}, the network has {network.n_neurons} neurons")
         free = network.is_input
         self._lowest = np.where(free | (network.sign < 0), -WEIGHT_BOUND, 0)  # [S]
         self._highest = np.where(free | (network.sign > 0), WEIGHT_BOUND, 0)

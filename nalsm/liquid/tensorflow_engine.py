@@ -42,7 +42,7 @@ class TensorFlowLiquid(Liquid):
             self._as_rows(network.is_inhibitory, bool),
             self._as_rows(self._lowest, f32),
             self._as_rows(self._highest, f32),
-            None if self._watched is None else self._watched.astype(f32),
+            None if self.watched is None else self.watched.astype(f32),
         )
 
     def initialise(

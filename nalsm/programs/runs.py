@@ -71,8 +71,7 @@ def table(statuses: Iterable[RunStatus]) -> str:
 
 
 def _row(status: RunStatus) -> list[str]:
-    asked = MODELS[status.model].knobs if status.model else ()
-    knobs = ", ".join(f"{status.knobs[knob.name]:g}" for knob in asked)
+    knobs = MODELS[status.model].short_knobs(status.knobs) if status.model else ""
     percent = [f"{100 * status.accuracies[split]:.2f}" if status.accuracies else "-" for split in ("valid", "test")]
     cells = (
         Path(status.folder).name[4:] if status.version is None else status.version,

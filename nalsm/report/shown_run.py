@@ -48,7 +48,7 @@ class ShownRun(TrainedRun):
     @property
     def knob_values(self) -> list[tuple[str, str]]:
         """Return (name with published spelling and unit, value) of each knob, in the order of the questions."""
-        return [(knob.heading, f"{self.record.knobs[knob.name]:g}") for knob in self.record.model.knobs]
+        return [(knob.heading, knob.text(value)) for knob, value in self.record.model.values(self.record.knobs)]
 
     @property
     def is_reduced(self) -> bool:

@@ -11,9 +11,9 @@ import numpy as np
 from nalsm.console.progress import Meter
 from nalsm.datasets import Split
 from nalsm.liquid import Liquid
-from nalsm.models import Model
+from nalsm.models import LEARNING_SAMPLES, Model
 from nalsm.network import Network
-from nalsm.rules import Rule
+from nalsm.rules import Rule, Static
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import BATCH, COUNTS, LABELS, SAMPLE_IDS, SPIKES
 from nalsm.runs.settings import Settings
@@ -26,22 +26,33 @@ class Presentation:
 
     weights : float32 [S], at the start of each presentation; steps : ms
     seed : seed of the random numbers of the inputs
+    first_only : the rule is for the first sample of each batch; the weights of the others stay as they are
     """
 
     weights: np.ndarray
     rule: Rule
     steps: int
     seed: int
+    first_only: bool = False
 
     def rasters(self, split: Split, places: np.ndarray) -> np.ndarray:
         """Return the input of these samples (int [n], places in `split`): uint8 [n, steps, n_inputs]."""
         return split.presentation(places, self.steps, self.seed)
 
     def count(self, liquid: Liquid, rasters: np.ndarray, record: list[int]) -> "Counted":
-        """Present rasters (uint8 [n, steps, n_inputs]); record : numbers of the samples whose spikes are kept."""
-        presented = liquid.present(rasters, self.weights, self.rule, record=record or False)
-        spikes = presented.spikes
-        return Counted(presented.counts, None if spikes is None else np.argwhere(spikes).astype(np.int32))
+        """Present the rasters of a batch (uint8 [n, steps, n_inputs]).
+
+        record : numbers of the samples whose spikes are kept, ascending
+        """
+        n_learning = 1 if self.first_only else len(rasters)
+        parts = [(rasters[:n_learning], self.rule, [sample for sample in record if sample < n_learning])]
+        if n_learning < len(rasters):
+            others = [sample - n_learning for sample in record if sample >= n_learning]
+            parts.append((rasters[n_learning:], Static(), others))
+        runs = [liquid.present(some, self.weights, rule, chosen if record else False) for some, rule, chosen in parts]
+        counts = np.concatenate([run.counts for run in runs])
+        kept = [run.spikes for run in runs if run.spikes is not None]
+        return Counted(counts, np.argwhere(np.concatenate(kept)).astype(np.int32) if kept else None)
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,10 @@ def count_spikes(
         for number in range(len(split) // size)
     ]
     todo = [batch for batch in batches if not _is_counted(run, batch)]
-    presentation = Presentation(weights, run.model.presentation(settings.knobs), settings.sizes.sample_ms, run.seed)
+    presentation = Presentation(
+        weights, run.model.presentation(settings.knobs), settings.sizes.sample_ms, run.seed,
+        first_only=LEARNING_SAMPLES.of(settings.knobs) == "first",
+    )  # fmt: skip
     total, done = len(batches) * size, (len(batches) - len(todo)) * size
     with (
         run.progress(total, "counting", "samples", done) as bar,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nalsm.models import Knobs
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES, SPLITS
 from nalsm.runs.record import RunRecord, best_cycle
@@ -28,7 +29,7 @@ class RunStatus:
     version: int | None = None
     model: str = ""
     dataset: str = ""
-    knobs: dict[str, float] = field(default_factory=dict)
+    knobs: Knobs = field(default_factory=dict)
     network: int | None = None
     seed: int | None = None
     state: str = ""

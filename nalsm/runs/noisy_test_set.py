@@ -57,7 +57,7 @@ class NoiseRun:
         session.dataset = noisy.reduced(
             sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=trained.identity["seed"]
         )
-        session.liquid = session.open_liquid()
+        session.liquid = session.open_liquid(trained.identity["seed"])
         folder.identity = identity = self._identity()
         if recorded:
             folder.require_same(recorded, identity)

@@ -80,8 +80,9 @@ def differences(recorded: dict, wanted: dict) -> list[str]:
 def _named(identity: dict) -> dict[str, object]:
     """Return the values of an identity under the names that the user knows."""
     model = MODELS.get(identity.get("model", ""))
-    titles = {knob.name: f"{knob.title} ({knob.prompt})" for knob in (model.knobs if model else ())}
-    knobs = identity.get("knobs") or {}
+    all_knobs = model.all_knobs if model else ()
+    titles = {knob.name: knob.names for knob in all_knobs}
+    knobs = {**{knob.name: knob.default for knob in all_knobs if knob.default is not None}, **identity.get("knobs", {})}
     return {
         **{titles.get(name, name): value for name, value in knobs.items()},
         **{

@@ -62,10 +62,10 @@ def _common_questions(checks: "_Checks") -> list[Question]:
 def _knob_questions(model: str) -> list[Question]:
     return [
         Question(
-            knob.name, f"{knob.prompt}? [float]: ", float, knob.help, knob.low, knob.high,
-            flags=("--" + knob.prompt.lower().replace("_", "-"),),
+            knob.name, f"{knob.prompt}? [float]: " if knob.default is None else None, knob.choices or float, knob.help,
+            knob.low, knob.high, knob.default, flags=(knob.flag,),
         )
-        for knob in MODELS[model].knobs
+        for knob in MODELS[model].all_knobs
     ]  # fmt: skip
 
 

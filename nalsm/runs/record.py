@@ -3,14 +3,13 @@
 Everything that looks at a run (list, report, measures, sweep) opens it here.
 """
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from nalsm.datasets import DataSource, is_known, is_simulated, program_name, source_of
-from nalsm.models import MODELS, Model
+from nalsm.models import MODELS, Knobs, Model
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import COUNTS, LABELS, SAMPLE_IDS, SPIKES, SPLITS
@@ -97,7 +96,7 @@ class RunRecord:
         return source_of(self.dataset)
 
     @property
-    def knobs(self) -> dict[str, float]:
+    def knobs(self) -> Knobs:
         return self.identity["knobs"]
 
     @property
@@ -183,8 +182,7 @@ def _problem(identity: dict) -> str | None:
     model = identity.get("model")
     if not isinstance(model, str) or model not in MODELS:
         return "model"
-    knobs = identity.get("knobs")
-    if not isinstance(knobs, dict) or set(knobs) != {knob.name for knob in MODELS[model].knobs}:
+    if not MODELS[model].is_sound(identity.get("knobs")):
         return "knobs"
     numbers = _WHOLE_NUMBERS + (_INITIALISATION if MODELS[model].initialisation else ())
     least = {"batch_size": 1}
@@ -193,7 +191,6 @@ def _problem(identity: dict) -> str | None:
         **{name: _is_whole(identity.get(name), least.get(name, 0), most.get(name, 2**63 - 1)) for name in numbers},
         **{name: isinstance(identity.get(name), str) for name in ("network_sha256", "dataset_sha256")},
         "dataset": is_known(identity.get("dataset")),
-        "knobs": all(type(value) in (int, float) and math.isfinite(value) for value in knobs.values()),
     }
     return next((name for name, is_sound in sound.items() if not is_sound), None)
 

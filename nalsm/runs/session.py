@@ -12,7 +12,7 @@ from nalsm.console.progress import progress, say
 from nalsm.datasets.dataset import Dataset
 from nalsm.liquid import Liquid, open_liquid
 from nalsm.liquid.devices import choose_device, free_memory
-from nalsm.models import MODELS
+from nalsm.models import ASTROCYTE_DENSITY, MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.counting import Counting
 from nalsm.runs.folder import RunFolder
@@ -69,10 +69,15 @@ class Session:
             raise DamagedFile(f"{self.folder.parameters_json} contains no seed; {self.folder.remedy}")
         return seed
 
-    def open_liquid(self) -> Liquid:
-        """Return the liquid, on the device of the settings; raises UserError if a batch does not fit there."""
+    def open_liquid(self, run_seed: int) -> Liquid:
+        """Return the liquid, on the device of the settings; raises UserError if a batch does not fit there.
+
+        run_seed : seed of the trained run, which decides which neurons its astrocyte watches
+        """
         choose_device(self.settings.machine.gpu, self.say)
-        liquid = open_liquid(self.network, self.settings.machine.engine, self.settings.machine.threads or None)
+        machine = self.settings.machine
+        watched = self.network.watched(ASTROCYTE_DENSITY.of(self.settings.knobs), run_seed)
+        liquid = open_liquid(self.network, machine.engine, machine.threads or None, watched)
         self._require_device_memory(liquid)
         if self.cluster:
             self.cluster.require(self.say)

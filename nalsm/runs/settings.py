@@ -90,7 +90,7 @@ class Settings:
     @classmethod
     def from_answers(cls, model: str, dataset: str, root: Path, answers: Mapping[str, Any]) -> "Settings":
         """Return the settings of a program; folders that were not named are in `root`."""
-        knobs = {knob.name: answers[knob.name] for knob in MODELS[model].knobs}
+        knobs = MODELS[model].recorded(answers)
         folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
         return cls.from_values({**answers, **folders, "model": model, "dataset": dataset, "knobs": knobs})
 

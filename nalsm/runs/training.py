@@ -42,7 +42,7 @@ class TrainingRun:
         session.dataset = dataset.reduced(
             sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=session.seed
         )
-        session.liquid = session.open_liquid()
+        session.liquid = session.open_liquid(session.seed)
         identity = self._identity()
         if recorded:
             folder.require_same(recorded, identity)

@@ -14,9 +14,9 @@ from nalsm.sweep.store import StoredRun
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one setting on several networks.
+    """The runs of one setting on several networks, with their own seeds or with several seeds on each.
 
-    cell : the first cell of the setting; planned : number of networks that the sweeps have for it
+    cell : the first cell of the setting; planned : number of runs that the sweeps have for it
     chosen : name of the knob of which each network has its best value; empty if all runs have the cell's knobs
     tried : values of that knob, of which each network had two or more
     """
@@ -44,7 +44,8 @@ class Group:
         """The knobs in words, "-" if the model has none."""
         model = MODELS[self.model]
         if not self.chosen:
-            return ", ".join(model.describe_knobs(self.cell.knobs)) or "-"
+            seeds = [] if self.cell.has_own_seed else ["several seeds on each network"]
+            return ", ".join([*model.describe_knobs(self.cell.knobs), *seeds]) or "-"
         heading = next(knob.heading for knob in model.knobs if knob.name == self.chosen)
         return f"{heading}: best of {', '.join(f'{value:g}' for value in self.tried)} for each network"
 
@@ -99,7 +100,7 @@ def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list
     """Return the Groups of cells that have results, in the cells' order; found : stored run by a cell's version."""
     of_setting: dict[tuple, list[Cell]] = {}
     for cell in cells:
-        setting = cell.model, cell.dataset, tuple(cell.knobs.values()), cell.network.dims
+        setting = cell.model, cell.dataset, tuple(cell.knobs.items()), cell.network.dims, cell.has_own_seed
         of_setting.setdefault(setting, []).append(cell)
     groups = [
         Group(cells[0], tuple(run for cell in cells if (run := found[cell.version])), len(cells))
@@ -112,13 +113,15 @@ def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
     """Return the groups that differ in one knob only, sorted by it: (name of the knob, groups of one curve)."""
     alike: dict[tuple, list[Group]] = {}
     for group in groups:
-        for knob in group.cell.knobs:
-            others = tuple(value for name, value in group.cell.knobs.items() if name != knob)
-            key = group.model, group.dataset, group.cell.network.dims, group.is_reduced, knob, others
+        cell = group.cell
+        numbers = [knob.name for knob in MODELS[cell.model].all_knobs if not knob.choices]
+        for knob in numbers:
+            others = tuple(value for name, value in cell.full_knobs.items() if name != knob)
+            key = knob, others, cell.model, cell.dataset, cell.network.dims, cell.has_own_seed, group.is_reduced
             alike.setdefault(key, []).append(group)
-    several = [(str(key[4]), members) for key, members in alike.items() if len(members) > 1]
+    several = [(str(key[0]), members) for key, members in alike.items() if len(members) > 1]
     for knob, members in several:
-        members.sort(key=lambda group: group.cell.knobs[knob])
+        members.sort(key=lambda group: group.cell.full_knobs[knob])
     return several
 
 

@@ -82,7 +82,8 @@ _SETTING = ("data", "model", "knobs", "neurons")
 
 
 def _networks(group):
-    return f"{len(group.runs)} of {group.planned}"
+    done = f"{len(group.runs)} of {group.planned}"
+    return done if group.cell.has_own_seed else f"{done} runs"
 
 
 def _statistics(values, digits=2):
@@ -123,8 +124,8 @@ def _accuracies(groups):
         "Rows with the best knob of each network: the knob is chosen by validation accuracy among the values that "
         "were run. The paper's table has the best knob of each network for these two models, so these rows are the "
         "ones to compare with it. For LSM+AP-STDP with a fixed range, published runs exist only for the networks for "
-        "which this range was best. Published LSM+STDP runs let only the first sample of a batch learn; here every "
-        "sample learns.",
+        "which this range was best. In the published LSM+STDP runs only the first sample of a batch learns; the rows "
+        "with learning samples first repeat them, in the others every sample learns.",
     )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def _rank(group):
     names = [*MODELS]
     return (
         group.dataset, group.cell.network.n_liquid, group.is_reduced, names.index(group.model),
-        group.chosen, tuple(group.cell.knobs.values()),
+        group.chosen, tuple(group.cell.knobs.items()), not group.cell.has_own_seed,
     )  # fmt: skip
 
 
@@ -174,9 +175,9 @@ def _published_branching(group):
 
 def _curves(groups, path):
     for name, members in families(groups):
-        knob = next(knob for knob in MODELS[members[0].model].knobs if knob.name == name)
+        knob = next(knob for knob in MODELS[members[0].model].all_knobs if knob.name == name)
         title = f"{members[0].model} on {members[0].dataset}"
-        values = [group.cell.knobs[name] for group in members]
+        values = [group.cell.full_knobs[name] for group in members]
         rows = [
             (f"{value:g}", _networks(group), *_statistics(group.accuracies), group.published or "-",
              *_statistics(group.branching, 3), _published_branching(group))
@@ -194,7 +195,7 @@ def _curves(groups, path):
 
 def _sizes(groups, path):
     of_model = {}
-    for group in groups:
+    for group in (group for group in groups if group.cell.has_own_seed):
         of_model.setdefault((group.model, group.dataset), {}).setdefault(group.cell.network.n_liquid, []).append(group)
     for (model, dataset), of_size in of_model.items():
         members = [_most_runs(of_size[size]) for size in sorted(of_size)]
@@ -248,7 +249,7 @@ def _memory(runs):
 def _runs(store):
     rows = [
         (
-            run.version, run.dataset, run.model, ", ".join(f"{v:g}" for v in run.knobs.values()) or "-",
+            run.version, run.dataset, run.model, MODELS[run.model].short_knobs(run.knobs) or "-",
             run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
             f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds([run]), _memory([run]),
         )

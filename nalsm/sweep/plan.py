@@ -1,12 +1,12 @@
 """From a sweep's file to its cells, every mistake in it found before anything runs.
 
 A file is TOML. A [[runs]] entry names a model, a data set and a number that its versions begin at; all other
-keys are flags of the training programs without their dashes, with _ for -. A knob may be a list: a run for
-each value. Every entry is run on `count` networks: number `first` and those after it, made from the seeds
-1, 2, ... with the grid `dims`. [settings] and [networks] hold what all entries share.
+keys are flags of the training programs without their dashes, with _ for -. A knob may be a list, and so may
+the seed: a run for each value. Every entry is run on `count` networks: number `first` and those after it, made
+from the seeds 1, 2, ... with the grid `dims`. [settings] and [networks] hold what all entries share.
 
-A cell's version is first_version + 100 * (place of its knobs) + (place of its network, from 1), and its seed
-is its network's unless the file gives one: neither changes when networks are added.
+A cell's version is first_version + 100 * (place of its knobs and seed) + (place of its network, from 1), and its
+seed is its network's unless the file gives one: neither changes when networks are added.
 """
 
 import itertools
@@ -54,7 +54,7 @@ class PlannedNetwork:
 class Cell:
     """One run of a sweep.
 
-    knobs : values by name, in the order of the questions
+    knobs : values by name, in the order of the questions; of options only what is not the default
     given : settings that the file gives, by name; `settings` has all others too, with their defaults
     """
 
@@ -69,7 +69,18 @@ class Cell:
 
     @property
     def title(self) -> str:
-        return f"version {self.version}, {self.setting}, network {self.network.number}"
+        seed = "" if self.has_own_seed else f", seed {self.settings['seed']}"
+        return f"version {self.version}, {self.setting}, network {self.network.number}{seed}"
+
+    @property
+    def full_knobs(self) -> dict:
+        """The value of every knob by name, those of options that have their default too."""
+        return {knob.name: knob.of(self.knobs) for knob in MODELS[self.model].all_knobs}
+
+    @property
+    def has_own_seed(self) -> bool:
+        """Whether the seed is that of the network, which a file does not change."""
+        return self.settings["seed"] == self.network.seed
 
     @property
     def setting(self) -> str:
@@ -204,12 +215,14 @@ class _Entry:
         for question in self.questions:
             if question.check and question.name not in _NOT_IN_FILES:
                 self._blamed(question.check, settings[question.name], settings)
-        knobs = {knob.name: given.pop(knob.name) for knob in MODELS[self.model].knobs}
+        model = MODELS[self.model]
+        knobs = model.recorded(given)
+        given = {name: value for name, value in given.items() if name not in {knob.name for knob in model.all_knobs}}
         version = self._whole("first_version", self.first_version + offset, 0, HIGHEST_NUMBER)
         return Cell(self.model, self.dataset, knobs, network, version, given, settings, self.measures)
 
     def _given(self):
-        """Return the settings of the entry by name, parsed; knobs as they are given, numbers or lists."""
+        """Return the settings of the entry by name, parsed; knobs and the seed as they are given, values or lists."""
         by_key = {
             flag.strip("-").replace("-", "_"): question
             for question in self.questions
@@ -226,7 +239,7 @@ class _Entry:
         return given
 
     def _parsed(self, question, value):
-        if isinstance(value, list) and question.name in {knob.name for knob in MODELS[self.model].knobs}:
+        if isinstance(value, list) and question.name in ("seed", *(knob.name for knob in MODELS[self.model].all_knobs)):
             if not value:
                 raise UserError(f"{self.where}: {question.title} is an empty list, expected {question.expected}")
             return [self._parsed(question, one) for one in value]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nalsm.datasets import NETWORK_INPUTS, is_simulated, program_name, source_of
 from nalsm.evaluation import MEASURES
+from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, open_record
@@ -103,7 +104,8 @@ def _common_answers(cell: Cell) -> list:
 
 
 def _training_answers(cell: Cell) -> list:
-    return [*_common_answers(cell), *map(_exact, cell.knobs.values())]
+    asked = [cell.knobs[knob.name] for knob in MODELS[cell.model].knobs]
+    return [*_common_answers(cell), *map(_exact, asked)]
 
 
 def _noise_answers(cell: Cell) -> list:
@@ -116,7 +118,9 @@ def _exact(number: float) -> str:
 
 def _settings_flags(cell: Cell) -> list[str]:
     answered = ("gpu", "batch_size", "batches_per_block")
-    return [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
+    options = [knob for knob in MODELS[cell.model].options if knob.name in cell.knobs]
+    return [*given, *(f"{knob.flag}={cell.knobs[knob.name]}" for knob in options)]
 
 
 def require_data(dataset: str, data_dir: Path) -> None:

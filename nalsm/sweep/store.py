@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from nalsm.models import Knobs
 from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.record import RunRecord
 from nalsm.runs.trained_run import TrainedRun
@@ -47,7 +48,7 @@ class StoredRun:
     model: str
     dataset: str
     dataset_sha256: str
-    knobs: dict[str, float]
+    knobs: Knobs
     network: dict
     seed: int
     sizes: dict[str, int]
@@ -76,7 +77,7 @@ class StoredRun:
     @property
     def _order(self):
         network = self.network
-        return (self.dataset, self.model, network["neurons"], tuple(self.knobs.values()), network["number"], self.seed,
+        return (self.dataset, self.model, network["neurons"], tuple(self.knobs.items()), network["number"], self.seed,
                 self.key)  # fmt: skip
 
 

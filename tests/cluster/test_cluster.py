@@ -84,10 +84,10 @@ def in_threads(monkeypatch):
 
 
 def small_run(n_batches=12, steps=60):
-    """(run, presentation, batches) of made-up images; the spikes of some samples are recorded."""
+    """(run, presentation, batches) of made-up images; the spikes of some samples are recorded, some are watched."""
     random = np.random.default_rng(0)
     network = Network.generate((4, 4, 4), 50, seed=1)
-    liquid = open_liquid(network, "event", 1)
+    liquid = open_liquid(network, "event", 1, network.watched(0.3, seed=3))
     n = SIZE * n_batches
     images = random.integers(0, 256, (n, 5, 10)).astype(np.uint8)
     split = ImageSplit(images, np.full(n, 0.002, np.float32), np.arange(n) % 10, np.arange(n))

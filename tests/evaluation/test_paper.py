@@ -71,8 +71,23 @@ def test_other_figures():
     assert published_kernel_quality("NALSM", "Fashion-MNIST") is None
     assert published_kernel_quality("NALSM", "MNIST", 8000) is None
     assert published_accuracy("NALSM", "simulated N-MNIST", 1000) is None
-    assert len(published_runs("NALSM", "MNIST", 1000, astrocyte_density=0.4)) == 9
     assert len(published_runs("NALSM", "MNIST", 1000)) == 70
+
+
+def test_published_runs_have_the_options_that_they_were_made_with():
+    """In those of LSM+STDP one sample of a batch learns; those of Figure 4 have a density, and 1 is counted once."""
+    knobs = {"astrocyte_weight": 0.015, "astrocyte_density": 0.4}
+    assert len(published_runs("NALSM", "MNIST", 1000, knobs)) == 9
+    assert published_accuracy("NALSM", "MNIST", 1000, knobs).text == "96.00 ± 0.10"
+    assert published_accuracy("NALSM", "MNIST", 1000, {"astrocyte_weight": 0.015}).networks == 10
+    densities = [run.knobs.get("astrocyte_density") for run in published_runs("NALSM", "MNIST", 1000, figure="Fig. 4")]
+    assert (len(densities), densities.count(None)) == (48, 3)
+    first = published_accuracy("LSM+STDP", "MNIST", 1000, {"learning_samples": "first"})
+    assert (first.text, first.kind) == ("89.47 ± 0.45", "at learning samples (--learning-samples) first")
+    assert published_accuracy("LSM+STDP", "MNIST", 1000, {}) is None
+    for model, others in (("LSM+STDP", {}), ("NALSM", knobs)):
+        assert published_kernel_quality(model, "MNIST", 1000, others) is None
+    assert published_kernel_quality("LSM+STDP", "MNIST", 1000, {"learning_samples": "first"}).sp.networks == 10
 
 
 def test_reduced_runs():

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 from scipy.stats import t
+from small_runs import ROOT
 
-from nalsm.sweep.findings import Group, best_of_each_network, compared, families, holm
+from nalsm.evaluation.paper import FULL
+from nalsm.sweep.findings import Group, best_of_each_network, compared, families, groups_of, holm
+from nalsm.sweep.plan import read_sweep
 
 OWN, PUBLISHED = [95.9, 95.7, 96.1], [95.96, 96.05, 95.8, 95.9, 96.2]
 
@@ -37,7 +40,8 @@ def test_holm():
 
 
 def group(weight, *runs):
-    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs={"initial_weight": weight},
+    knobs = {"initial_weight": weight}
+    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs=knobs, full_knobs=knobs, has_own_seed=True,
                            network=SimpleNamespace(dims=(10, 10, 10), n_liquid=1000))  # fmt: skip
     sizes = {"train_samples": 1, "valid_samples": 1, "test_samples": 1, "sample_ms": 1, "cycles": 1}
     return Group(cell, tuple(
@@ -54,3 +58,16 @@ def test_the_best_of_each_network_is_chosen_by_validation_accuracy():
     assert best.accuracies == [89, 91]  # network c was run with one weight only
     assert best.knobs == "weight (INTIAL_ABS_W_SCLR): best of 0.6, 0.7 for each network"
     assert best_of_each_network(knob, [groups[0], group(0.6)]) is None
+
+
+def test_runs_with_several_seeds_are_gathered_apart_and_make_a_curve_of_the_density():
+    """At density 1 they have the setting of the main cell, which has one seed for each network: that stays as it is."""
+    cells = [cell for name in ("mnist", "density") for cell in read_sweep(ROOT / "sweeps" / f"paper_{name}.toml").cells]
+    run = SimpleNamespace(sizes={**FULL, "batch_size": 250})
+    groups = groups_of(cells, {cell.version: run for cell in cells})
+    [(knob, members)] = families(groups)
+    assert (knob, [group.planned for group in members]) == ("astrocyte_density", [9] * 6)
+    assert [group.cell.full_knobs[knob] for group in members] == [0.1, 0.2, 0.4, 0.6, 0.8, 1]
+    assert members[-1].knobs == "astrocyte weight (ASTRO_W_SCALING) 0.015, several seeds on each network"
+    [main] = [group for group in groups if group.cell.version == 1001]
+    assert (main.planned, main.cell.knobs) == (10, members[-1].cell.knobs)

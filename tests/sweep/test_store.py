@@ -45,7 +45,7 @@ def test_the_key_is_what_decides_the_accuracies(tmp_path):
     first = record(tmp_path / "a", 7)
     assert record(tmp_path / "b", 8, network_number=3, keep_weights_every=2).key == first.key
     others = [{"knobs": {"astrocyte_weight": 0.03}}, {"seed": 6}, {"cycles": 7}, {"batch_size": 10},
-              {"engine": "tensorflow"},
+              {"engine": "tensorflow"}, {"knobs": {"astrocyte_weight": 0.015, "astrocyte_density": 0.4}},
               {"dataset_sha256": "1" * 64}, {"init_samples": 51}]  # fmt: skip
     keys = {record(tmp_path / f"c{number}", 7, **other).key for number, other in enumerate(others)}
     assert len(keys) == len(others) and first.key not in keys
@@ -55,7 +55,7 @@ def test_the_key_is_what_decides_the_accuracies(tmp_path):
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path):
-    for name in ("a", "b", *(f"c{k}" for k in range(7)), "d50", "d51"):
+    for name in ("a", "b", *(f"c{k}" for k in range(8)), "d50", "d51"):
         (tmp_path / name).mkdir()
 
 

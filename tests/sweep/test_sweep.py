@@ -71,6 +71,13 @@ BAD = {
     "batch size": ("batch_size = 25", "batch_size = 7", "7 does not divide"),
     "no dims": ("dims = [4, 4, 4]", "dims = [4, 4]", "expected three sizes"),
     "flags of the sweep": ("cycles = 4", "version = 4", "version is not known"),
+    "density too high": ("[0.015, 0.03]", "1\nastrocyte_density = [0.5, 2]", "--astrocyte-density: read '2'"),
+    "no such samples": (
+        "[0.015, 0.03]",
+        "1\nlearning_samples = 'one'",
+        "read 'one', expected all or first",
+    ),
+    "no such option": ("intial_abs_w_sclr = 0.7", "intial_abs_w_sclr = 1\nastrocyte_density = 1", "is not known here"),
     "not TOML": ("[networks]", "[networks", "is not TOML"),
     "versions overlap": ("first_version = 300", "first_version = 200", "version 201 is used twice"),
     "version too high": ("first_version = 300", "first_version = 1000000", "expected a whole number from 0 to 999999"),
@@ -106,20 +113,44 @@ def test_the_files_have_the_cells_of_the_paper():
     sweeps = [read_sweep(path) for path in sorted((ROOT / "sweeps").glob("*.toml"))]
     require_no_conflicts(sweeps)
     cells = [cell for sweep in sweeps for cell in sweep.cells]
-    planned = Counter((cell.model, cell.dataset, cell.network.n_liquid, *cell.knobs.values()) for cell in cells)
+    planned = Counter(cell_of(cell, cell.network.n_liquid) for cell in cells if cell.has_own_seed)
     for key in published_cells():
-        settings = {tuple(run.knobs[name] for name in cells_knobs(cells, key)) for run in paper_runs(*key)}
-        there = {setting for setting in settings if (*key, *setting) in planned}
+        settings = {cell_of(run, key[2]) for run in paper_runs(*key)}
+        there = settings & set(planned)
         assert there == settings if key[1] != "N-MNIST" else there or key[2] == 8000
-    main = {"NALSM": (0.015,), "LSM+AP-STDP": (37, 23, 1), "LSM": (0.7,), "LSM+STDP": ()}
-    assert all(planned[(model, "MNIST", 1000, *knobs)] == 10 for model, knobs in main.items())
-    assert planned["NALSM", "Fashion-MNIST", 1000, 0.015] == 10
-    version = {(cell.model, cell.dataset): cell.version for cell in reversed(sweeps[1].cells)}
-    assert sorted(version.values()) == [1001, 1101, 1201, 1301, 3001]
+    main = {"NALSM": (0.015,), "LSM+AP-STDP": (37, 23, 1), "LSM": (0.7,), "LSM+STDP": ("first",)}
+    ten = {(model, tuple(value for _, value in knobs)) for (model, *_, knobs), count in planned.items() if count == 10}
+    assert {*main.items(), ("LSM+STDP", ())} <= ten
+    assert planned["NALSM", "Fashion-MNIST", 1000, (("astrocyte_weight", 0.015),)] == 10
+    [mnist] = [sweep for sweep in sweeps if sweep.path.stem == "paper_mnist"]
+    version = {(cell.model, cell.dataset, *cell.knobs.values()): cell.version for cell in reversed(mnist.cells)}
+    assert sorted(version.values()) == [1001, 1101, 1201, 1301, 3001, 3101]
+
+    seeds = Counter(cell_of(cell, 1000) for cell in cells if not cell.has_own_seed)
+    assert set(seeds) == {cell_of(run, 1000) for run in paper_runs("NALSM", "MNIST", 1000, figure="Fig. 4")}
+    assert set(seeds.values()) == {9}  # three networks, three seeds
 
 
-def cells_knobs(cells, key):
-    return next((cell.knobs for cell in cells if (cell.model, cell.dataset) == key[:2]), ())
+def cell_of(run, n_liquid):
+    return run.model, run.dataset, n_liquid, tuple(run.knobs.items())
+
+
+def test_options_and_seeds_of_a_file(tmp_path):
+    """An option may be a list; at its default it is as if it were left out. A seed may be one: a run for each."""
+    text = SMALL.replace("[0.015, 0.03]", "0.015\nastrocyte_density = [0.25, 1.0]\nseed = [7, 8]")
+    text = text.replace("intial_abs_w_sclr = 0.7", 'learning_samples = "First"').replace('"LSM"', '"LSM+STDP"')
+    cells = read_sweep(file_of(tmp_path, text), networks=1).cells
+    dense, plain = {"astrocyte_weight": 0.015, "astrocyte_density": 0.25}, {"astrocyte_weight": 0.015}
+    assert [(cell.version, cell.knobs, cell.settings["seed"], cell.has_own_seed) for cell in cells] == [
+        (101, dense, 7, False), (201, dense, 8, False), (301, plain, 7, False), (401, plain, 8, False),
+        (301, {"learning_samples": "first"}, 1, True),
+    ]  # fmt: skip
+    training = [steps_of(cell, places_of(tmp_path))[1] for cell in cells]
+    flags = [[flag for flag in step.flags if flag.startswith(("--astro", "--learn", "--seed"))] for step in training]
+    assert flags == [["--seed=7", "--astrocyte-density=0.25"], ["--seed=8", "--astrocyte-density=0.25"], ["--seed=7"],
+                     ["--seed=8"], ["--seed=1", "--learning-samples=first"]]  # fmt: skip
+    assert [step.answers[-1] for step in training] == ["0.015"] * 4 + ["4"]  # options are not asked for
+    assert cells[1].title.endswith("astrocyte density (--astrocyte-density) 0.25, network 11, seed 8")
 
 
 # ---- running -------------------------------------------------------------------------------------
@@ -332,6 +363,20 @@ def test_figures_of_the_page(published_place):
     ]  # fmt: skip
     assert "- NALSM on MNIST, astrocyte weight (ASTRO_W_SCALING) 0.015, 1,000 neurons: network 3 (version 13)" in page
     assert row_of(page, "Every run", "11")[-4:] == ["2", "20", "300", "0.60"]  # seconds of the stages, GB
+
+
+def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
+    """The published LSM+STDP runs let the first sample of a batch learn: they stand beside runs that do the same."""
+    text = PAPER.replace("NALSM", "LSM+STDP").replace("astro_w_scaling = 0.015", 'learning_samples = "first"')
+    every = text.split("[[runs]]")[1].replace('learning_samples = "first"', "").replace("10", "20")
+    place = published_runs(tmp_path, model="LSM+STDP", knobs={"learning_samples": "first"})
+    page, missing = page_of(place, f"{text}\n[[runs]]{every}")
+    assert row_of(page, "Accuracy", "MNIST")[2:9] == [
+        "learning samples (--learning-samples) first", "1000", "2 of 3", "95.88", "0.53", "89.47 ± 0.45", "10",
+    ]  # fmt: skip
+    assert row_of(page, "Every run", "11")[3] == "learning samples first"
+    assert [cell.version for cell in missing] == [21, 22, 13, 23]
+    assert "- LSM+STDP on MNIST, 1,000 neurons: network 1 (version 21), 2 (version 22)" in page
 
 
 def test_reduced_runs_are_not_compared(tmp_path):

@@ -100,13 +100,13 @@ FACTORS = {11: 1.25, 12: 1.5}
 RANKS = {11: (990, 980), 12: (991, 985)}
 
 
-def published_runs(place, cycles=5_000):
+def published_runs(place, cycles=5_000, **identity):
     """Make finished runs of two of three networks as a full run leaves them, as far as a page reads it."""
     for version, seed in ((11, 1), (12, 2)):
         folder = made_run(
             place, version, "finished", made_network(seed=seed), seed=seed, network_number=seed, batch_size=10_000,
             train_samples=50_000, valid_samples=10_000, test_samples=10_000, init_samples=50_000, sample_ms=250,
-            cycles=cycles,
+            cycles=cycles, **identity,
         )  # fmt: skip
         accuracies = {name: np.linspace(0, 1, 4) for name in ACCURACY_NAMES.values()}
         accuracies[ACCURACY_NAMES["test"]] = np.array([0.1, 0.2, 0.3, TESTS[version] / 100])

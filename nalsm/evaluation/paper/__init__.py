@@ -16,7 +16,8 @@ What to know before comparing a run with these figures:
 - LSM's figures in the paper's table (95.30 % on MNIST, 95.02 % on N-MNIST) are means of each network's best
   weight. At the fixed weight 0.7 the mean on MNIST is 95.22 %. LSM+AP-STDP has each network's best range only.
 - LSM on N-MNIST: an accuracy of 9.8 % comes from a NaN in the authors' program after a sample without spikes.
-- The LSM+STDP runs come from a program in which only the first sample of a batch learns while it is presented.
+- The LSM+STDP runs come from a program in which only the first sample of a batch learns while it is presented, as
+  with the knob learning_samples "first".
 - The branching factors of LSM are up to 8 % away from what the authors' released program gives.
 """
 
@@ -27,7 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import mean, stdev
 
-from nalsm.models import MODELS
+from nalsm.models import MODELS, Knobs
 
 SOURCE = "Ivanov and Michmizos, NeurIPS 2021"
 # Sizes of every published run.
@@ -46,7 +47,9 @@ _KNOBS = {  # column of runs.csv -> knob
     "weight": "initial_weight",
     "threshold_hz": "threshold_hz",
     "range_hz": "range_hz",
+    "astrocyte_density": "astrocyte_density",
 }
+_OPTIONS = {"LSM+STDP": {"learning_samples": "first"}}  # knobs of every published run of a model
 _BEST_OF_EACH = ("LSM", "LSM+AP-STDP")  # models whose knobs the paper chose for each network
 _IN_THE_TABLE = {"astrocyte_weight": 0.015}  # NALSM's value in the paper's table, where the rows have several
 
@@ -57,17 +60,17 @@ class PublishedRun:
 
     accuracy : percent of the test set
     branching_factor : None where the sheet has none
-    astrocyte_density : share of neurons that the astrocyte is connected to, in the runs of Fig. 4; else None
+    figure : figures and tables of the paper that show the run
     """
 
     model: str
     dataset: str
     n_liquid: int
     network: int
-    knobs: Mapping[str, float]
-    astrocyte_density: float | None
+    knobs: Knobs
     accuracy: float
     branching_factor: float | None
+    figure: str
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,7 @@ class PublishedKernelQuality:
     difference: Published
 
 
-def published_accuracy(
-    model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float] | None = None
-) -> Published | None:
+def published_accuracy(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> Published | None:
     """Return the published test accuracy in percent, or None where the paper has none.
 
     knobs : values by name; the figure is that of all networks at these values. None: the figure of the paper's
@@ -126,17 +127,22 @@ def published_accuracy(
     return Published(tuple(run.accuracy for run in runs), kind) if runs else None
 
 
-def published_branching(
-    model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float] | None = None
-) -> Published | None:
+def published_branching(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> Published | None:
     """Return the published branching factor, or None where the paper has none; arguments as `published_accuracy`."""
     runs, kind = _chosen(model, dataset, n_liquid, knobs)
     values = tuple(run.branching_factor for run in runs if run.branching_factor is not None)
     return Published(values, kind, digits=3) if values else None
 
 
-def published_kernel_quality(model: str, dataset: str, n_liquid: int = 1000) -> PublishedKernelQuality | None:
-    """Return the published kernel quality, or None where the paper has none."""
+def published_kernel_quality(
+    model: str, dataset: str, n_liquid: int = 1000, knobs: Knobs | None = None
+) -> PublishedKernelQuality | None:
+    """Return the published kernel quality, or None where the paper has none.
+
+    knobs : values by name; there is no figure for options that the published runs did not have. None: no matter which
+    """
+    if knobs is not None and MODELS[model].options_of(knobs) != _OPTIONS.get(model, {}):
+        return None
     names = {"NALSM1000": "NALSM"}
     rows = [
         row
@@ -153,7 +159,7 @@ def published_kernel_quality(model: str, dataset: str, n_liquid: int = 1000) -> 
 
 
 def closest_figure(
-    function: Callable[..., Published | None], model: str, dataset: str, n_liquid: int, knobs: Mapping[str, float]
+    function: Callable[..., Published | None], model: str, dataset: str, n_liquid: int, knobs: Knobs
 ) -> Published | None:
     """Return what `function` (`published_accuracy` or `published_branching`) has at these knobs for all networks.
 
@@ -165,24 +171,22 @@ def closest_figure(
 
 
 def published_runs(
-    model: str,
-    dataset: str,
-    n_liquid: int,
-    knobs: Mapping[str, float] | None = None,
-    astrocyte_density: float | None = None,
+    model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None, figure: str | None = None
 ) -> list[PublishedRun]:
-    """Return the published runs of a cell in the order of the sheet, at some knobs or (None) at all.
+    """Return the published runs of a cell in the order of the sheet.
 
-    astrocyte_density : of the runs of Fig. 4. None: the runs of the other figures and the table; those of density 1
-        in Fig. 4 are copies of three of these.
+    knobs : values by name. None: those of the figures and the table in which the astrocyte watches all neurons
+    figure : "Fig. 4": the runs of this figure, at any astrocyte density. Its runs of density 1 are copies of three in
+        the table, and are left out otherwise
     """
-    return [
-        run
-        for run in _runs()
-        if (run.model, run.dataset, run.n_liquid) == (model, dataset, n_liquid)
-        and run.astrocyte_density == astrocyte_density
-        and (knobs is None or dict(run.knobs) == dict(knobs))
-    ]
+    runs = [run for run in _runs() if (run.model, run.dataset, run.n_liquid) == (model, dataset, n_liquid)]
+    if figure:
+        return [run for run in runs if figure in run.figure]
+    copies = [run for run in runs if run.figure == "Fig. 4" and "astrocyte_density" not in run.knobs]
+    wanted = [run for run in runs if run not in copies]
+    if knobs is None:
+        return [run for run in wanted if "astrocyte_density" not in run.knobs]
+    return [run for run in wanted if run.knobs == knobs]
 
 
 def published_cells() -> list[tuple[str, str, int]]:
@@ -202,7 +206,7 @@ def _chosen(model, dataset, n_liquid, knobs):
     if knobs is None and model in _BEST_OF_EACH:
         return _best_of_each_network(runs), "best setting of each network"
     if knobs is None and len({tuple(run.knobs.items()) for run in runs}) > 1:
-        runs = [run for run in runs if dict(run.knobs) == _IN_THE_TABLE]
+        runs = [run for run in runs if run.knobs == _IN_THE_TABLE]
     kind = _at(model, runs[0].knobs) if runs else ""
     if model == "LSM+AP-STDP":
         kind += ", networks for which this was best"
@@ -218,7 +222,7 @@ def _best_of_each_network(runs: Iterable[PublishedRun]) -> list[PublishedRun]:
 
 
 def _at(model, knobs):
-    named = MODELS[model].describe_knobs(dict(knobs))
+    named = MODELS[model].describe_knobs(knobs)
     return f"at {', '.join(named)}" if named else "all networks"
 
 
@@ -228,11 +232,12 @@ def _runs():
 
 
 def _run(row):
+    model = row["model"]
+    values = {knob: float(row[column]) for column, knob in _KNOBS.items() if row[column]}
     return PublishedRun(
-        row["model"], row["dataset"], int(row["neurons"]), int(row["network"]),
-        {knob: float(row[column]) for column, knob in _KNOBS.items() if row[column]},
-        float(row["astrocyte_density"]) if row["astrocyte_density"] else None, round(100 * float(row["accuracy"]), 2),
-        float(row["branching_factor"]) if row["branching_factor"] else None,
+        model, row["dataset"], int(row["neurons"]), int(row["network"]),
+        MODELS[model].recorded({**values, **_OPTIONS.get(model, {})}), round(100 * float(row["accuracy"]), 2),
+        float(row["branching_factor"]) if row["branching_factor"] else None, row["figure"],
     )  # fmt: skip
 
 
