@@ -15,22 +15,35 @@ IMAGE_SIZE = 28  # pixels along each side of an MNIST image
 N_PIXEL_INPUTS = IMAGE_SIZE**2
 
 
-def image_scale(images: np.ndarray) -> np.ndarray:
+def image_scale(images: np.ndarray, brightest: float | None = None) -> np.ndarray:
     """Return the factor from each image's pixels to firing probabilities per ms: float32 [n].
 
     Each image is divided by its own sum, then the whole array by its maximum, so that the brightest pixel of all fires
     in every ms. A black image gets no pulses.
 
     images : uint8 or float [n, height, width], 0 or more
+    brightest : the maximum to divide by, such as `brightest_share` of the training images; None: that of these images
     """
+    brightest = brightest_share(images) if brightest is None else brightest
+    return (1.0 / (_sums(images) * (brightest or 1.0))).astype(np.float32)
+
+
+def brightest_share(images: np.ndarray) -> float:
+    """Return the brightest pixel of images after each is divided by its sum; 0 if all are black."""
+    pixels = _flat(images)
+    return float((pixels.max(axis=1, initial=0) / _sums(images)).max(initial=0.0))
+
+
+def _flat(images):
     images = np.asarray(images)
-    pixels = images.reshape(len(images), math.prod(images.shape[1:]))
-    if not pixels.size:
-        return np.zeros(len(pixels), np.float32)
-    sums = pixels.sum(axis=1, dtype=np.float64)  # exact for integers
+    return images.reshape(len(images), math.prod(images.shape[1:]))
+
+
+def _sums(images):
+    """Return the sum of each image, 1 for a black one: float64 [n]."""
+    sums = _flat(images).sum(axis=1, dtype=np.float64)  # exact for integers
     sums[sums == 0] = 1
-    largest = (pixels.max(axis=1) / sums).max()
-    return (1.0 / (sums * (largest or 1.0))).astype(np.float32)
+    return sums
 
 
 def image_rates(images: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -38,9 +51,7 @@ def image_rates(images: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
     images : all or some of the images given to `image_scale`; scale : float32 [n], its result for these
     """
-    images = np.asarray(images)
-    pixels = images.reshape(len(images), math.prod(images.shape[1:]))
-    return np.multiply(pixels, scale[:, None], dtype=np.float32, casting="same_kind")
+    return np.multiply(_flat(images), scale[:, None], dtype=np.float32, casting="same_kind")
 
 
 def rates_from_images(images: np.ndarray) -> np.ndarray:

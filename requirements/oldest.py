@@ -9,7 +9,7 @@ except ModuleNotFoundError:  # before Python 3.11
     from pip._vendor import tomli as tomllib
 
 PROJECT = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = ("test", "cluster")
+EXTRAS = ("test", "cluster", "sklearn")
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)>=(?P<lowest>[\w.]+)\s*(;.*)?")
 
 

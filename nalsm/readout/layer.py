@@ -7,17 +7,21 @@ For a normalised batch x (`nalsm.readout.counts`):
 
 The targets are +1 for the sample's class and -1 for all others. Adadelta follows the gradient of the loss.
 
+`fit`, `predict` and `score` follow scikit-learn's conventions; a training program trains in `train_cycle`s and keeps
+checkpoints in between.
+
 Source: Ivanov and Michmizos, NeurIPS 2021, supplement; Adadelta: M. D. Zeiler, arXiv 1212.5701.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from nalsm.readout import kernels
-from nalsm.readout.counts import CountBlock
+from nalsm.readout.counts import CountBlock, largest_share
 
 _STATE = ("weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step")
 
@@ -37,6 +41,7 @@ class Readout:
         shapes = {"weights": (rows, n_liquid), "biases": (n_classes,)}
         self._state = {name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE}
         self._targets = _target_probabilities(n_classes)
+        self._largest: float | None = None  # set by `fit`
 
     @classmethod
     def from_parameters(cls, weights: np.ndarray, biases: np.ndarray) -> Readout:
@@ -81,11 +86,56 @@ class Readout:
         arrays = block.counts, block.factors, block.labels
         return kernels.train_block(*arrays, self._targets, weights, biases, squares, steps)
 
-    def predict(self, block: CountBlock) -> np.ndarray:
-        """Return the class with the largest logit for each sample of a block: int32 [batches, B].
+    def train_cycle(self, blocks: Iterable[CountBlock]) -> float:
+        """Make one step on each batch of all blocks, in order; return the mean of their losses."""
+        loss, n_batches = 0.0, 0
+        for block in blocks:
+            loss += self.train_block(block)
+            n_batches += len(block.counts)
+        return loss / n_batches
 
+    def fit(
+        self,
+        counts: np.ndarray,
+        labels: np.ndarray,
+        *,
+        batch_size: int = 250,
+        cycles: int = 1000,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Readout:
+        """Train from zero weights in batches, `cycles` times over all samples in their order; return the readout.
+
+        counts : integers [n, R]; labels : integers [n]
+        validation : (counts, labels) of other samples. The readout is then that of the first cycle with the highest
+            accuracy on them, as in a run; None: that of the last cycle
+        Afterwards the class of a sample does not depend on what else is predicted: all counts are divided by the mean
+        `largest_share` of the training batches. Raises ValueError as `train_block`, and for no samples.
+        """
+        train = CountBlock.of_batches(counts, labels, batch_size)
+        valid = CountBlock.of_batches(*validation, batch_size) if validation else []
+        if not train:
+            raise ValueError("a readout cannot be fitted to no samples")
+        self.restore({name: np.zeros_like(array) for name, array in self.state().items()})
+        best, kept = -1, self.state()
+        for _ in range(cycles):
+            self.train_cycle(train)
+            right = sum(self.count_correct(block) for block in valid)
+            if valid and right > best:
+                best, kept = right, self.state()
+        if valid:
+            self.restore(kept)
+        self._largest = float(np.mean([largest_share(batch) for block in train for batch in block.counts]))
+        return self
+
+    def predict(self, counts: CountBlock | np.ndarray) -> np.ndarray:
+        """Return the class with the largest logit for each sample: int32 [batches, B] of a block, [n] of counts.
+
+        counts : a block, or integers [n, R]; without `fit`, these are normalised as one batch
         Of equal logits the first counts. Raises ValueError for another number of neurons.
         """
+        if not isinstance(counts, CountBlock):
+            return self.predict(CountBlock.pack(np.asarray(counts)[None], largest=self._largest))[0]
+        block = counts
         self._require_fitting(block)
         return kernels.predict(block.counts, block.factors, self._state["weights"], self._state["biases"])
 
@@ -95,9 +145,11 @@ class Readout:
         return int(np.count_nonzero(self.predict(block) == block.labels))
 
     def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
-        """Return the fraction of a batch that is classified correctly; arguments and errors as of `train_batch`."""
-        block = CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None])
+        """Return the fraction of samples that `predict` gets right; arguments and errors as of `train_batch`."""
+        block = CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None], self._largest)
         return self.count_correct(block) / block.n_samples
+
+    score = accuracy  # scikit-learn's name
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of weights [C, R], biases [C] and the optimiser's averages by name, for a checkpoint."""

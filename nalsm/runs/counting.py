@@ -167,8 +167,15 @@ def _count(
     if run.cluster and batches:
         yield from run.cluster.count(run, presentation, batches)
         return
+    yield from count_batches(run.liquid, presentation, batches)
+
+
+def count_batches(
+    liquid: Liquid, presentation: Presentation, batches: list[Batch]
+) -> Generator[tuple[Batch, Counted], None, None]:
+    """Yield (batch, Counted) of every batch in order; the rasters of the next batch are made meanwhile."""
     for batch, rasters in prefetch(lambda batch: presentation.rasters(batch.split, batch.places), batches):
-        yield batch, presentation.count(run.liquid, rasters, batch.record)
+        yield batch, presentation.count(liquid, rasters, batch.record)
 
 
 def _write(folder: RunFolder, batch: Batch, result: Counted) -> None:

@@ -1,11 +1,13 @@
 """The first stage of a run: snapshots shape the weights, one after another as one long sequence."""
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nalsm.liquid import LiquidState
+from nalsm.datasets import Split
+from nalsm.liquid import Liquid, LiquidState
 from nalsm.rules import Rule
 from nalsm.runs.names import WEIGHTS
 from nalsm.support.prefetching import prefetch
@@ -14,6 +16,8 @@ from nalsm.support.tuning import TUNING
 
 if TYPE_CHECKING:
     from nalsm.runs.session import Session
+
+Reached = tuple[LiquidState, int]  # a state, and the number of snapshots that led to it
 
 
 def initialise(session: "Session") -> np.ndarray:
@@ -32,30 +36,23 @@ def initialise(session: "Session") -> np.ndarray:
     state = session.liquid.initial_state(absolute_weight=weight)
     rule = model.initialisation and model.initialisation(knobs)
     if rule:
-        state = _run_snapshots(session, state, rule)
+        state = _run_with_checkpoints(session, state, rule)
     attributes = {"rule": repr(rule), "absolute_weight": weight, "snapshots": session.settings.sizes.init_samples}
     folder.write(folder.weights, {WEIGHTS: state.weights}, attributes)
     folder.initialisation_checkpoint.unlink(missing_ok=True)
     return state.weights
 
 
-def _run_snapshots(session: "Session", state: LiquidState, rule: Rule) -> LiquidState:
-    settings, train = session.settings, session.dataset.train
-    total = settings.sizes.init_samples
-    samples = snapshot_samples(total, len(train), session.seed)
-    state, first = _restore(session, state)
-
-    def rasters(first: int) -> np.ndarray:
-        numbers = np.arange(first, min(first + TUNING.snapshots_at_a_time, total))
-        return train.snapshots(samples[numbers], numbers, settings.sizes.init_ms, session.seed)
-
+def _run_with_checkpoints(session: "Session", state: LiquidState, rule: Rule) -> LiquidState:
+    sizes, train = session.settings.sizes, session.dataset.train
+    reached = _restore(session, state)  # assigned together, so a signal cannot separate the state from its position
+    states = run_snapshots(session.liquid, train, rule, reached, (sizes.init_samples, sizes.init_ms), session.seed)
     saved = time.monotonic()
-    reached = state, first  # assigned together, so a signal cannot separate the state from its position
     try:
-        with session.progress(total, "initialisation", "snapshots", done=first) as bar:
-            for number, raster in prefetch(rasters, range(first, total, TUNING.snapshots_at_a_time)):
-                reached = session.liquid.initialise(raster, reached[0], rule)[0], number + len(raster)
-                bar.update(len(raster))
+        with session.progress(sizes.init_samples, "initialisation", "snapshots", done=reached[1]) as bar:
+            for following in states:
+                bar.update(following[1] - reached[1])
+                reached = following
                 if time.monotonic() - saved > TUNING.seconds_between_checkpoints:
                     _save(session, *reached)
                     saved = time.monotonic()
@@ -65,6 +62,26 @@ def _run_snapshots(session: "Session", state: LiquidState, rule: Rule) -> Liquid
         _save(session, *reached)
         raise
     return reached[0]
+
+
+def run_snapshots(
+    liquid: Liquid, train: Split, rule: Rule, begin: Reached, snapshots: tuple[int, int], seed: int
+) -> Iterator[Reached]:
+    """Run snapshots of the training samples one after another; yield the state after every few of them.
+
+    begin : the state to start from, and how many snapshots were run before it
+    snapshots : how many, and how many ms each lasts
+    """
+    (state, first), (total, steps) = begin, snapshots
+    samples = snapshot_samples(total, len(train), seed)
+
+    def rasters(first: int) -> np.ndarray:
+        numbers = np.arange(first, min(first + TUNING.snapshots_at_a_time, total))
+        return train.snapshots(samples[numbers], numbers, steps, seed)
+
+    for number, raster in prefetch(rasters, range(first, total, TUNING.snapshots_at_a_time)):
+        state, _ = liquid.initialise(raster, state, rule)
+        yield state, number + len(raster)
 
 
 def _save(session: "Session", state: LiquidState, snapshots: int) -> None:

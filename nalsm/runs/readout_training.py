@@ -80,12 +80,9 @@ def train_readout(run: Session) -> Result:
 def _train(readout: Readout, blocks: dict[str, CountBlocks], n_cycles: int) -> Iterator[_Cycle]:
     """Train cycle after cycle."""
     for _ in range(n_cycles):
-        loss, n_batches = 0.0, 0
-        for block in blocks["train"]:
-            loss += readout.train_block(block)
-            n_batches += len(block.counts)
+        loss = readout.train_cycle(blocks["train"])
         state = {f"state_{name}": array for name, array in readout.state().items()}
-        yield _Cycle(loss / n_batches, readout.weights, readout.biases, state)
+        yield _Cycle(loss, readout.weights, readout.biases, state)
 
 
 def _evaluate(cycle: _Cycle, blocks: dict[str, CountBlocks]) -> dict[str, float]:

@@ -15,6 +15,7 @@ PURPOSES = {
     "snapshot": 4,  # input of one initialisation snapshot (index: snapshot)
     "presentation": 5,  # input of one presented sample (index: sample id)
     "astrocyte": 6,  # which neurons the astrocyte watches
+    "held out": 7,  # samples that an estimator keeps for validation
     "nmnist snapshot start": 10,  # first ms of an initialisation snapshot of a recording (index: snapshot)
     "simulated camera": 11,  # thresholds of the pixels of the simulated event camera
     "simulated recording": 12,  # jitter of the events of one simulated recording (index: sample id)

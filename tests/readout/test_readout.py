@@ -380,3 +380,40 @@ def test_wrong_sizes_are_refused():
         Readout.from_parameters(np.zeros((4, 3)), np.zeros(4))
     with pytest.raises(ValueError, match="two classes"):
         Readout(4, 1)
+
+
+def test_fit_starts_anew_and_keeps_the_best_cycle_in_validation():
+    (train, train_labels), (valid, valid_labels) = (random_batches(11, n_batches=n, most=1) for n in (4, 3))
+    every = Readout(40)
+    right, after = [], []
+    for _ in range(8):
+        for batch, labels in zip(train, train_labels, strict=True):
+            every.train_batch(batch, labels)
+        right.append(every.count_correct(CountBlock.pack(valid, valid_labels)))
+        after.append(every.state())
+    assert np.argmax(right) not in (0, 7)
+
+    fitted = Readout(40).fit(train[0], train_labels[0])  # forgotten
+    samples = train.reshape(-1, 40), train_labels.ravel()
+    fitted.fit(*samples, batch_size=20, cycles=8, validation=(valid.reshape(-1, 40), valid_labels.ravel()))
+    for best, readout in (
+        (after[np.argmax(right)], fitted), (after[-1], Readout(40).fit(*samples, batch_size=20, cycles=8)),
+    ):  # fmt: skip
+        for name, value in best.items():
+            np.testing.assert_array_equal(readout.state()[name], value, err_msg=name)
+
+
+def test_fit_uses_all_samples_and_predicts_each_by_itself():
+    counts, labels = (array.reshape(120, *array.shape[2:]) for array in random_batches(4))
+    counts[7] = 0
+    fitted = Readout(40).fit(counts[:90], labels[:90], batch_size=40, cycles=300)
+    steps = Readout(40)
+    for _ in range(300):
+        for first in (0, 40, 80):  # the last batch has ten samples
+            steps.train_batch(counts[first : min(first + 40, 90)], labels[first : min(first + 40, 90)])
+    np.testing.assert_array_equal(fitted.weights, steps.weights)
+    predicted = fitted.predict(counts)
+    assert fitted.score(counts, labels) == np.mean(predicted == labels) > 0.9
+    assert [fitted.predict(counts[k : k + 1])[0] for k in range(120)] == predicted.tolist()
+    with pytest.raises(ValueError, match="no samples"):
+        fitted.fit(counts[:0], labels[:0])
