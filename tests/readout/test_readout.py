@@ -406,9 +406,9 @@ def test_fit_starts_anew_and_keeps_the_best_cycle_in_validation():
 def test_fit_uses_all_samples_and_predicts_each_by_itself():
     counts, labels = (array.reshape(120, *array.shape[2:]) for array in random_batches(4))
     counts[7] = 0
-    fitted = Readout(40).fit(counts[:90], labels[:90], batch_size=40, cycles=300)
+    fitted = Readout(40).fit(counts[:90], labels[:90], batch_size=40, cycles=1000)
     steps = Readout(40)
-    for _ in range(300):
+    for _ in range(1000):
         for first in (0, 40, 80):  # the last batch has ten samples
             steps.train_batch(counts[first : min(first + 40, 90)], labels[first : min(first + 40, 90)])
     np.testing.assert_array_equal(fitted.weights, steps.weights)
