@@ -17,7 +17,7 @@ from nalsm.datasets.images import ImageSplit
 from nalsm.datasets.rasters import RasterSplit
 from nalsm.encoding import brightest_share, image_rates, image_scale
 from nalsm.liquid import Liquid, open_liquid
-from nalsm.models import MODELS, Knobs, Model
+from nalsm.models import ASTROCYTE_DENSITY, LEARNING_SAMPLES, MODELS, Knobs, Model
 from nalsm.network import Network
 from nalsm.readout import Readout
 from nalsm.runs.counting import Batch, Presentation, count_batches
@@ -45,7 +45,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
     inputs : "images" (numbers of 0 or more, [n, ...], one input for each pixel) or "rasters" (bool or uint8
         [n, T, n_inputs])
     astrocyte_weight, initial_weight, threshold_hz, range_hz : the knobs; a model uses those it has
-    knobs : values of further knobs by name, for a model of your own
+    knobs : values of further knobs by name: options, such as {"astrocyte_density": 0.5}, and knobs of your own models
     sample_ms : how long an image is presented; a raster lasts as long as it is
     init_samples, init_ms : snapshots of the initialisation and their length; None: one for each training sample
     validation_fraction : share of the samples that chooses the best cycle of the readout and trains nothing; 0: the
@@ -131,9 +131,9 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         n_valid = int(self.validation_fraction * len(labels))
         train, valid = order[n_valid:], order[:n_valid]
         split = self._split(samples)
-        liquid = self._liquid()
+        liquid = self._liquid(knobs)
         self.weights_ = self._initialise(model, knobs, liquid, split.subset(train))
-        counts = self._counts(liquid, split)
+        counts = self._counts(model, knobs, liquid, split)
         self.readout_ = Readout(self.network_.n_liquid, len(self.classes_)).fit(
             counts[train], labels[train], batch_size=self.batch_size, cycles=self.cycles,
             validation=(counts[valid], labels[valid]) if n_valid else None,
@@ -144,7 +144,8 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         """Return the spike counts of the liquid neurons for each sample: uint16 [n, R]."""
         check_is_fitted(self)
         samples = self._validated(X, reset=False)
-        return self._counts(self._liquid(), self._split(samples))
+        model, knobs = self._model()
+        return self._counts(model, knobs, self._liquid(knobs), self._split(samples))
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the class of each sample: [n], of the type of `classes_`."""
@@ -166,10 +167,11 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         missing = [knob.name for knob in model.knobs if knob.name not in given]
         if missing:
             raise ValueError(f"{model.name} needs knobs={{{missing[0]!r}: ...}}")
-        return model, {knob.name: given[knob.name] for knob in model.knobs}
+        return model, model.recorded(given)
 
-    def _liquid(self) -> Liquid:
-        return open_liquid(self.network_, self.engine, self.threads)
+    def _liquid(self, knobs: Knobs) -> Liquid:
+        watched = self.network_.watched(ASTROCYTE_DENSITY.of(knobs), self.seed)
+        return open_liquid(self.network_, self.engine, self.threads, watched)
 
     def _validated(self, X: np.ndarray, *y: np.ndarray, reset: bool) -> Any:
         """Return the checked samples: images [n, n_inputs] or rasters uint8 [n, T, n_inputs]; and y, if it is given."""
@@ -202,11 +204,11 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
                 reached = following
         return reached[0].weights
 
-    def _counts(self, liquid: Liquid, split: Split) -> np.ndarray:
+    def _counts(self, model: Model, knobs: Knobs, liquid: Liquid, split: Split) -> np.ndarray:
         """Present all samples from the initialised weights; return their counts: uint16 [n, R]."""
-        model, knobs = self._model()
         steps = split.rasters.shape[1] if isinstance(split, RasterSplit) else self.sample_ms
-        presentation = Presentation(self.weights_, model.presentation(knobs), steps, self.seed)
+        first_only = LEARNING_SAMPLES.of(knobs) == "first"
+        presentation = Presentation(self.weights_, model.presentation(knobs), steps, self.seed, first_only)
         places = np.split(np.arange(len(split)), range(self.batch_size, len(split), self.batch_size))
         batches = [Batch("", number, split, part, []) for number, part in enumerate(places)]
         return np.concatenate([counted.counts for _, counted in count_batches(liquid, presentation, batches)])

@@ -112,6 +112,19 @@ def test_rasters(model):
     np.testing.assert_array_equal(whole.weights_, state.weights)
 
 
+def test_options_of_a_model(digits):
+    images, labels = digits[0][:60], digits[1][:60]
+    plain, nothing_watched, first = (
+        NALSMClassifier(**SMALL, knobs=knobs).fit(images, labels)
+        for knobs in (None, {"astrocyte_density": 0.0}, {"learning_samples": "first"})
+    )
+    assert not np.array_equal(plain.weights_, nothing_watched.weights_)
+    np.testing.assert_array_equal(plain.weights_, first.weights_)
+    counts, frozen = plain.transform(images), first.transform(images)
+    np.testing.assert_array_equal(counts[0], frozen[0])
+    assert not np.array_equal(counts, frozen)
+
+
 def test_in_pipelines_and_searches(digits):
     images, labels = digits[0].reshape(-1, 64)[:120], digits[1][:120]
     liquid = NALSMClassifier(**SMALL, init_samples=50)
