@@ -27,30 +27,71 @@ are tested against. No engine file changes.
 
 Source: V. A. Ivanov and K. P. Michmizos, "Increasing Liquid State Machine Performance with
 Edge-of-Chaos Dynamics Organized by Astrocyte-modulated Plasticity", NeurIPS 2021, sections 2 and 3
-and the supplement; the value of TRACE_DECAY is that of the authors' program.
+and the supplement; the decay of the traces is that of the authors' program.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from nalsm.support.constants import Constants, constant
+
 f32 = np.float32
 
 LARGEST = 1e6  # upper bound on parameters and weights, so that nothing overflows float32
-LEARNING_RATE = 0.15
-PRESENTATION_DECAY = 0.99  # of the rates, per ms, while a sample is presented
-
-TRACE_DECAY = f32(0.9047744744744745)  # per ms; close to exp(-1/10)
-TRACE_STEP = f32(0.1)  # added to a neuron's trace by its spike
-WEIGHT_BOUND = f32(3.0)  # liquid synapses keep their sign within it, input synapses may cross zero
-ASTROCYTE_TAU_MS = f32(100.0)
-CALCIUM_TAU_MS = f32(1000.0)  # one second, so that calcium reads as a rate in Hz
+_PUBLISHED_TRACE_TAU_MS = 10.0
+_PUBLISHED_TRACE_DECAY = 0.9047744744744745  # the authors' program computes exp(-1/10) on a grid
 
 
+@dataclass(frozen=True)
+class RuleConstants(Constants):
+    """The constants of plasticity, with their published values; a rule contains those that it was made with.
+
+    Raises ValueError for values outside their ranges.
+    """
+
+    potentiation_rate: float = constant(
+        0.15, "eta, the rate of potentiation; without an astrocyte also A, that of depression", 0, LARGEST
+    )
+    presentation_decay: float = constant(
+        0.99, "factor of all rates after every ms while a sample is presented (1: no decay)", 0, 1
+    )
+    weight_bound: float = constant(
+        3.0, "largest absolute weight; liquid synapses keep their sign, input synapses may cross zero", 0, LARGEST
+    )
+    trace_step: float = constant(0.1, "what a spike adds to the STDP trace of its neuron", 0, LARGEST)
+    trace_tau_ms: float = constant(
+        _PUBLISHED_TRACE_TAU_MS, "time constant of the STDP traces", 0.01, LARGEST, unit="ms"
+    )
+    astrocyte_tau_ms: float = constant(100.0, "time constant of the astrocyte", 1, LARGEST, unit="ms")
+    astrocyte_bias: float | None = constant(
+        None, "b, the bias of the astrocyte, and A at the start of a sample", -LARGEST, LARGEST,
+        default_text="potentiation_rate",
+    )  # fmt: skip
+    calcium_tau_ms: float = constant(
+        1000.0, "time constant of calcium, which reads as a rate in Hz at 1000", 1, LARGEST, unit="ms"
+    )
+
+    @property
+    def trace_decay(self) -> float:
+        """Factor of a trace after every ms."""
+        if self.trace_tau_ms == _PUBLISHED_TRACE_TAU_MS:
+            return _PUBLISHED_TRACE_DECAY
+        return math.exp(-1 / self.trace_tau_ms)
+
+
+PUBLISHED = RuleConstants()
+LEARNING_RATE = PUBLISHED.potentiation_rate
+PRESENTATION_DECAY = PUBLISHED.presentation_decay
+
+
+@dataclass(frozen=True)
 class Rule:
     """What all rules share: their name on pages, and flags that tell an engine which state a rule needs.
 
+    constants : RuleConstants; those that are parameters of a rule count as the rule has them
     title : English name of the rule
     learns : the rule changes weights, and so reads the STDP traces
     uses_calcium : the gates of `calcium_gates` apply
@@ -61,6 +102,8 @@ class Rule:
     learns: ClassVar[bool] = True
     uses_calcium: ClassVar[bool] = False
     has_astrocyte: ClassVar[bool] = False
+
+    constants: RuleConstants = field(default=PUBLISHED, kw_only=True, repr=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +136,7 @@ class STDP(Rule):
 class AstrocyteSTDP(Rule):
     """STDP whose depression rate is the state of one astrocyte that watches all neurons (NALSM).
 
-    learning_rate : eta, and at the start of every sample A and its bias b, 0..1e6
+    learning_rate : eta, and unless the constants say otherwise A and its bias b at the start of every sample, 0..1e6
     astrocyte_weight : u of `next_rates` at the start of every sample (ASTRO_W_SCALING at the prompt), -1e6..1e6
     decay : factor of eta, A, u and b after every ms, 0..1 (1: no decay)
     Raises ValueError for values outside these ranges.
@@ -146,6 +189,12 @@ class RuleNumbers(NamedTuple):
     decay: np.float32 = f32(1)
     threshold_hz: np.float32 = f32(0)
     range_hz: np.float32 = f32(0)
+    bias: np.float32 = f32(0)
+    weight_bound: np.float32 = f32(PUBLISHED.weight_bound)
+    trace_step: np.float32 = f32(PUBLISHED.trace_step)
+    trace_decay: np.float32 = f32(PUBLISHED.trace_decay)
+    astrocyte_tau_ms: np.float32 = f32(PUBLISHED.astrocyte_tau_ms)
+    calcium_tau_ms: np.float32 = f32(PUBLISHED.calcium_tau_ms)
 
 
 class Rates(NamedTuple):
@@ -163,14 +212,25 @@ class Rates(NamedTuple):
 
 def numbers_of(rule: Rule) -> RuleNumbers:
     """Return the rule as the engines read it."""
-    parameters = {name: f32(value) for name, value in vars(rule).items()}
-    return RuleNumbers(rule.learns, rule.uses_calcium, rule.has_astrocyte, **parameters)
+    constants = rule.constants
+    parameters = {name: f32(value) for name, value in vars(rule).items() if name != "constants"}
+    bias = constants.astrocyte_bias if rule.has_astrocyte else None
+    return RuleNumbers(
+        rule.learns,
+        rule.uses_calcium,
+        rule.has_astrocyte,
+        **parameters,
+        bias=parameters.get("learning_rate", f32(0)) if bias is None else f32(bias),
+        **{
+            name: f32(getattr(constants, name))
+            for name in ("weight_bound", "trace_step", "trace_decay", "astrocyte_tau_ms", "calcium_tau_ms")
+        },
+    )
 
 
 def first_rates(numbers: RuleNumbers) -> Rates:
     """Return the rates at the start of a sample."""
-    rate = numbers.learning_rate
-    return Rates(rate, rate, numbers.astrocyte_weight, rate)
+    return Rates(numbers.learning_rate, numbers.bias, numbers.astrocyte_weight, numbers.bias)
 
 
 def next_rates(numbers: RuleNumbers, rates: Rates, liquid_spikes: Any, input_spikes: Any) -> tuple[Rates, Any]:
@@ -183,15 +243,15 @@ def next_rates(numbers: RuleNumbers, rates: Rates, liquid_spikes: Any, input_spi
     depression = rates.depression
     if numbers.has_astrocyte:
         drive = rates.astrocyte_weight * (liquid_spikes - input_spikes) + rates.bias
-        depression = depression + (drive - depression) / ASTROCYTE_TAU_MS
+        depression = depression + (drive - depression) / numbers.astrocyte_tau_ms
     decay = numbers.decay
     decayed = Rates(rates.potentiation * decay, depression * decay, rates.astrocyte_weight * decay, rates.bias * decay)
     return decayed, depression
 
 
-def calcium_leak(calcium: Any) -> Any:
+def calcium_leak(numbers: RuleNumbers, calcium: Any) -> Any:
     """Return the calcium after one ms without a spike; a spike of the neuron then adds 1."""
-    return calcium - calcium / CALCIUM_TAU_MS
+    return calcium - calcium / numbers.calcium_tau_ms
 
 
 def calcium_gates(numbers: RuleNumbers, calcium: Any) -> tuple[Any, Any]:

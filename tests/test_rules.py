@@ -130,10 +130,10 @@ def test_engines_name_no_rule():
 
 
 def test_calcium_is_a_rate_in_hz():
-    assert calcium_leak(np.float32(1000)) == 999
+    assert calcium_leak(numbers_of(APSTDP()), np.float32(1000)) == 999
     calcium = np.zeros(1, np.float32)
     for ms in range(20_000):
-        calcium = calcium_leak(calcium) + np.float32(ms % 25 == 0)
+        calcium = calcium_leak(numbers_of(APSTDP()), calcium) + np.float32(ms % 25 == 0)
     assert calcium.dtype == np.float32
     assert calcium[0] == pytest.approx(40, rel=0.02)  # one spike each 25 ms
 

@@ -8,15 +8,20 @@ import numpy as np
 
 from nalsm.liquid.devices import gpu_is_visible
 from nalsm.liquid.interface import Liquid, LiquidState, Run
+from nalsm.liquid.neuron import PUBLISHED, NeuronConstants
 from nalsm.network import Network
 
-__all__ = ["ENGINES", "Liquid", "LiquidState", "Run", "open_liquid"]
+__all__ = ["ENGINES", "Liquid", "LiquidState", "NeuronConstants", "Run", "open_liquid"]
 
 ENGINES = ("auto", "event", "tensorflow")
 
 
 def open_liquid(
-    network: Network, engine: str = "auto", threads: int | None = None, watched: np.ndarray | None = None
+    network: Network,
+    engine: str = "auto",
+    threads: int | None = None,
+    watched: np.ndarray | None = None,
+    neuron: NeuronConstants = PUBLISHED,
 ) -> Liquid:
     """Return a Liquid that simulates `network`.
 
@@ -24,6 +29,7 @@ def open_liquid(
         the CPU) or "auto": "tensorflow" if there is a GPU, otherwise "event", which is faster on a CPU
     threads : how many CPU threads present samples at the same time; None: one for each core
     watched : bool [N], the neurons whose spikes an astrocyte counts (`Network.watched`); None: all
+    neuron : constants of the neurons
     Raises ValueError for an unknown engine, or for `watched` of another shape.
     """
     if engine not in ENGINES:
@@ -33,7 +39,7 @@ def open_liquid(
     if engine == "tensorflow":
         from nalsm.liquid.tensorflow_engine import TensorFlowLiquid  # imports TensorFlow
 
-        return TensorFlowLiquid(network, threads, watched)
+        return TensorFlowLiquid(network, threads, watched, neuron)
     from nalsm.liquid.event_engine import EventDrivenLiquid  # imports Numba
 
-    return EventDrivenLiquid(network, threads, watched)
+    return EventDrivenLiquid(network, threads, watched, neuron)

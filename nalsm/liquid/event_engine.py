@@ -9,6 +9,7 @@ import numpy as np
 
 import nalsm.liquid.event_kernels as kernels
 from nalsm.liquid.interface import Liquid, LiquidState, Record, Run, stretches
+from nalsm.liquid.neuron import PUBLISHED, NeuronConstants
 from nalsm.network import Network
 from nalsm.rules import Rule, numbers_of
 from nalsm.support.resources import cores
@@ -24,8 +25,14 @@ class EventDrivenLiquid(Liquid):
 
     engine = "event"
 
-    def __init__(self, network: Network, threads: int | None = None, watched: np.ndarray | None = None) -> None:
-        super().__init__(network, watched)
+    def __init__(
+        self,
+        network: Network,
+        threads: int | None = None,
+        watched: np.ndarray | None = None,
+        neuron: NeuronConstants = PUBLISHED,
+    ) -> None:
+        super().__init__(network, watched, neuron)
         self.threads = threads or cores()
         # The kernels keep weights in the order of (pre, post): all of the liquid, then all of the inputs.
         self._order = np.lexsort((network.post, network.pre))
@@ -38,6 +45,7 @@ class EventDrivenLiquid(Liquid):
             _projection(pre, post, n_liquid, n_liquid),
             _projection(input_pre - n_liquid, input_post, network.n_inputs, n_liquid),
             network.n_exc,
+            self._neuron,
             *self._watched_groups(),
         )
 
@@ -108,7 +116,7 @@ class EventDrivenLiquid(Liquid):
             return _NO_RECORDING
         place = places[sample]
         spikes = run.spikes[place].view(np.uint8)  # [T, N]
-        start, neurons = kernels.schedule_input_spikes(rasters[sample])
+        start, neurons = kernels.schedule_input_spikes(rasters[sample], self._neuron)
         times = np.repeat(np.arange(len(spikes)), np.diff(start))
         spikes[times, self.network.n_liquid + neurons] = 1
         return kernels.Recording(spikes, _NO_RECORDING.astrocyte if run.astrocyte is None else run.astrocyte[place])

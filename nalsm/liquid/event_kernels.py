@@ -5,8 +5,8 @@ can be carried along instead of being summed afresh: with g_j the kernel of a pr
 
     I_i(t) = sum_j w_ij g_j(t)
 
-decays by exp(-1) a ms. A spike of j lifts g_j to 1 and so I_i by w_ij (1 - g_j), and a change dw of a
-weight adds dw * g_j. So the cost of a step is proportional to its spikes.
+decays by exp(-1 / tau) a ms, tau = 1 ms. A spike of j lifts g_j to 1 / tau and so I_i by w_ij (1 / tau - g_j), and
+a change dw of a weight adds dw * g_j. So the cost of a step is proportional to its spikes.
 
 Two passes do the work of a step. The pre pass walks the outgoing synapses of each spiking neuron. Weights
 are stored in this order, so a row is contiguous. If the post-synaptic neuron spikes as well, the pass adds
@@ -22,17 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from nalsm.liquid.neuron import MEMBRANE_TAU_MS, MIN_INTERVAL_MS, SYNAPSE_DECAY, THRESHOLD
-from nalsm.rules import (
-    TRACE_DECAY,
-    TRACE_STEP,
-    WEIGHT_BOUND,
-    RuleNumbers,
-    calcium_gates,
-    calcium_leak,
-    first_rates,
-    next_rates,
-)
+from nalsm.liquid.neuron import NeuronNumbers
+from nalsm.rules import RuleNumbers, calcium_gates, calcium_leak, first_rates, next_rates
 from nalsm.support.compiling import compiled
 
 f32 = np.float32
@@ -67,12 +58,14 @@ class Projection(NamedTuple):
 class Wiring(NamedTuple):
     """The whole network: synapses among liquid neurons, synapses of the inputs, and what the astrocyte watches.
 
+    neuron : constants of all neurons
     watched, watched_inputs : uint8 [R], [n_inputs], 1 for neurons that the astrocyte watches; both empty: all
     """
 
     liquid: Projection
     inputs: Projection
     n_exc: int
+    neuron: NeuronNumbers
     watched: np.ndarray
     watched_inputs: np.ndarray
 
@@ -137,18 +130,36 @@ class Recording(NamedTuple):
 
 
 @compiled
-def schedule_input_spikes(raster: np.ndarray) -> InputSpikes:
-    """Turn a raster (uint8 [T, n_inputs], contiguous) into the spikes of the input neurons.
+def schedule_input_spikes(raster: np.ndarray, neuron: NeuronNumbers) -> InputSpikes:
+    """Turn a raster (uint8 [T, n_inputs], contiguous) into the spikes of the input neurons."""
+    steps, n_inputs = raster.shape
+    capacity = n_inputs * (steps // neuron.interval_ms + 1)
+    due = np.empty(capacity, dtype=np.uint32)
+    source = np.empty(capacity, dtype=np.uint32)
+    start = np.zeros(steps + 1, dtype=np.uint32)
+    if neuron.pulse_spikes:
+        n = _spikes_of_pulses(raster, neuron, due, source, start)
+    else:
+        n = _spikes_of_potentials(raster, neuron, due, source, start)
+    for t in range(steps):
+        start[t + 1] += start[t]
+    neurons = np.empty(n, dtype=np.uint32)
+    fill = start.copy()
+    for k in range(n):
+        neurons[fill[due[k]]] = source[k]
+        fill[due[k]] += 1
+    return InputSpikes(start, neurons)
+
+
+@njit
+def _spikes_of_pulses(raster, neuron, due, source, start):
+    """Fill `due` and `source` with times and neurons, and start[t + 1] with their number; return how many there are.
 
     A pulse lifts its neuron over the threshold. The neuron spikes in the next step or, while it is
     refractory, in the first step it can. Pulses that arrive before that are part of the same spike.
     """
     steps, n_inputs = raster.shape
-    capacity = n_inputs * (steps // MIN_INTERVAL_MS + 1)
-    due = np.empty(capacity, dtype=np.uint32)
-    source = np.empty(capacity, dtype=np.uint32)
-    last = np.full(n_inputs, -MIN_INTERVAL_MS, dtype=np.int32)  # last spike, or the one already due
-    start = np.zeros(steps + 1, dtype=np.uint32)
+    last = np.full(n_inputs, -neuron.interval_ms, dtype=np.int32)  # last spike, or the one already due
     n_words = n_inputs // 8
     n = 0
     for t in range(steps):
@@ -159,21 +170,34 @@ def schedule_input_spikes(raster: np.ndarray) -> InputSpikes:
                 continue
             for j in range(8 * word, min(8 * word + 8, n_inputs)):
                 if row[j] and last[j] <= t:
-                    spike = max(t + 1, last[j] + MIN_INTERVAL_MS)
+                    spike = max(t + 1, last[j] + neuron.interval_ms)
                     last[j] = spike
                     if spike < steps:
                         due[n] = spike
                         source[n] = j
                         start[spike + 1] += 1
                         n += 1
+    return n
+
+
+@njit
+def _spikes_of_potentials(raster, neuron, due, source, start):
+    """The same for pulses that may be too weak for a spike each: the potentials are computed, as in the liquid."""
+    steps, n_inputs = raster.shape
+    potential, ready = np.zeros(n_inputs, dtype=np.float32), np.zeros(n_inputs, dtype=np.int32)
+    n = 0
     for t in range(steps):
-        start[t + 1] += start[t]
-    neurons = np.empty(n, dtype=np.uint32)
-    fill = start.copy()
-    for k in range(n):
-        neurons[fill[due[k]]] = source[k]
-        fill[due[k]] += 1
-    return InputSpikes(start, neurons)
+        for j in range(n_inputs):
+            v = potential[j]
+            if v >= neuron.threshold and ready[j] <= t:
+                v = ZERO
+                ready[j] = t + neuron.interval_ms
+                due[n] = t
+                source[n] = j
+                start[t + 1] += 1
+                n += 1
+            potential[j] = v + (neuron.input_pulse if raster[t, j] else ZERO) - v / neuron.membrane_tau_ms
+    return n
 
 
 @compiled
@@ -259,26 +283,26 @@ def _find_spikes(neurons, t, spiking):
 
 
 @njit
-def _reset(neurons, t, spiking, n_spiking, counts, recording):
+def _reset(neurons, t, interval_ms, spiking, n_spiking, counts, recording):
     for k in range(n_spiking):
         i = spiking[k]
         neurons.potential[i] = ZERO
-        neurons.ready[i] = t + MIN_INTERVAL_MS
+        neurons.ready[i] = t + interval_ms
         counts[i] += 1
         if len(recording.spikes):
             recording.spikes[t, i] = 1
 
 
 @njit
-def _lift_kernels(source, spiking, n_spiking):
+def _lift_kernels(source, spiking, n_spiking, peak):
     for k in range(n_spiking):
-        source.kernel[spiking[k]] = ONE
+        source.kernel[spiking[k]] = peak
 
 
 @njit
 def _update_calcium(neurons, numbers, spiking, n_spiking):
     for i in range(len(neurons.calcium)):
-        neurons.calcium[i] = _calcium_leak(neurons.calcium[i])
+        neurons.calcium[i] = _calcium_leak(numbers, neurons.calcium[i])
     for k in range(n_spiking):
         neurons.calcium[spiking[k]] += ONE
     for i in range(len(neurons.calcium)):
@@ -301,20 +325,20 @@ def _prepare_changes(neurons, trace, spiking, n_spiking, rates):
 
 
 @njit
-def _send(j, projection, source, neurons):
+def _send(j, projection, source, neurons, peak):
     """Add a spike of neuron j to the currents, without learning."""
-    lift = ONE - source.kernel[j]
+    lift = peak - source.kernel[j]
     for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
         neurons.current[projection.post[k]] += source.weights[k] * lift
 
 
 @njit
-def _send_and_learn(j, projection, source, neurons, slope, offset, low, high):
+def _send_and_learn(j, projection, source, neurons, peak, slope, offset, low, high):
     """The pre pass for neuron j: add its spike to the currents and change its synapses.
 
     The current of this step uses the weights before the change.
     """
-    lift, trace = ONE - source.kernel[j], source.trace[j]
+    lift, trace = peak - source.kernel[j], source.trace[j]
     for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
         i = projection.post[k]
         old = source.weights[k]
@@ -326,31 +350,31 @@ def _send_and_learn(j, projection, source, neurons, slope, offset, low, high):
 
 
 @njit
-def _learn_from_liquid(i, wiring, source, exc_rate, inh_rate):
+def _learn_from_liquid(i, wiring, source, exc_rate, inh_rate, bound):
     """The post pass for neuron i and the liquid; return what the changes add to its next current."""
     into = wiring.liquid
     added = ZERO
     for k in range(np.uintp(into.in_start[i]), np.uintp(into.in_start[i + 1])):
         j = into.in_pre[k]
         excitatory = j < wiring.n_exc
-        low = ZERO if excitatory else -WEIGHT_BOUND
+        low = ZERO if excitatory else -bound
         old = source.weights[into.in_place[k]]
         new = old + (exc_rate if excitatory else inh_rate) * source.trace[j]
-        new = min(max(new, low), low + WEIGHT_BOUND)
+        new = min(max(new, low), low + bound)
         source.weights[into.in_place[k]] = new
         added += (new - old) * source.kernel[j]
     return added
 
 
 @njit
-def _learn_from_inputs(i, into, source, rate):
+def _learn_from_inputs(i, into, source, rate, bound):
     """The post pass for neuron i and the inputs; return what the changes add to its next current."""
     added = ZERO
     for k in range(np.uintp(into.in_start[i]), np.uintp(into.in_start[i + 1])):
         j = into.in_pre[k]
         old = source.weights[into.in_place[k]]
         new = old + rate * source.trace[j]
-        new = min(max(new, -WEIGHT_BOUND), WEIGHT_BOUND)
+        new = min(max(new, -bound), bound)
         source.weights[into.in_place[k]] = new
         added += (new - old) * source.kernel[j]
     return added
@@ -364,10 +388,10 @@ def _hide_traces(source, spiking, n_spiking, hidden):
 
 
 @njit
-def _update_traces(source, spiking, n_spiking, hidden):
+def _update_traces(source, numbers, spiking, n_spiking, hidden):
     for k in range(n_spiking):
-        source.trace[spiking[k]] = hidden[k] + TRACE_STEP
-    _decay(source.trace, TRACE_DECAY)
+        source.trace[spiking[k]] = hidden[k] + numbers.trace_step
+    _decay(source.trace, numbers.trace_decay)
 
 
 @njit
@@ -389,13 +413,13 @@ def _n_watched(watched, spiking, n_spiking):
 
 
 @njit
-def _advance_potentials(neurons):
+def _advance_potentials(neurons, constants):
     for i in range(len(neurons.potential)):
         v = neurons.potential[i]
-        v = v + neurons.current[i] - v / MEMBRANE_TAU_MS
+        v = v + neurons.current[i] - v / constants.membrane_tau_ms
         neurons.potential[i] = v
-        neurons.above[i] = v >= THRESHOLD
-        neurons.current[i] = (neurons.current[i] + neurons.change[i]) * SYNAPSE_DECAY
+        neurons.above[i] = v >= constants.threshold
+        neurons.current[i] = (neurons.current[i] + neurons.change[i]) * constants.kernel_decay
         neurons.change[i] = ZERO
 
 
@@ -423,31 +447,33 @@ def fresh_source(weights: np.ndarray, n_pre: int) -> Source:
 
 @njit
 def _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving):
+    peak = wiring.neuron.kernel_peak
     for k in range(n_spiking):
-        _send(spiking[k], wiring.liquid, liquid, neurons)
+        _send(spiking[k], wiring.liquid, liquid, neurons, peak)
     for k in range(len(arriving)):
-        _send(arriving[k], wiring.inputs, inputs, neurons)
+        _send(arriving[k], wiring.inputs, inputs, neurons, peak)
 
 
 @njit
-def _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving):
+def _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving, bound):
     exc, inh = (neurons.exc_slope, neurons.exc_offset), (neurons.inh_slope, neurons.inh_offset)
+    peak = wiring.neuron.kernel_peak
     for k in range(n_spiking):
         if spiking[k] < wiring.n_exc:
-            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *exc, ZERO, WEIGHT_BOUND)
+            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, peak, *exc, ZERO, bound)
         else:
-            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *inh, -WEIGHT_BOUND, ZERO)
+            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, peak, *inh, -bound, ZERO)
     for k in range(len(arriving)):
-        _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, *exc, -WEIGHT_BOUND, WEIGHT_BOUND)
+        _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, peak, *exc, -bound, bound)
 
 
 @njit
-def _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking):
+def _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, bound):
     for k in range(n_spiking):
         i = spiking[k]
         exc_rate, inh_rate = neurons.exc_slope[i], neurons.inh_slope[i]
-        neurons.change[i] += _learn_from_liquid(i, wiring, liquid, exc_rate, inh_rate)
-        neurons.change[i] += _learn_from_inputs(i, wiring.inputs, inputs, exc_rate)
+        neurons.change[i] += _learn_from_liquid(i, wiring, liquid, exc_rate, inh_rate, bound)
+        neurons.change[i] += _learn_from_inputs(i, wiring.inputs, inputs, exc_rate, bound)
         neurons.exc_slope[i] = neurons.inh_slope[i] = ZERO
 
 
@@ -476,32 +502,33 @@ def run_sample(
     inputs.kernel[:] = ZERO
     counts[:] = 0
     rates = _first_rates(numbers)
+    neuron, bound = wiring.neuron, numbers.weight_bound
 
     for t in range(len(input_spikes.start) - 1):
         n_spiking = _find_spikes(neurons, t, spiking)
-        _reset(neurons, t, spiking, n_spiking, counts, recording)
+        _reset(neurons, t, neuron.interval_ms, spiking, n_spiking, counts, recording)
         arriving = input_spikes.neurons[input_spikes.start[t] : input_spikes.start[t + 1]]
         if numbers.uses_calcium:
             _update_calcium(neurons, numbers, spiking, n_spiking)
 
         if numbers.learns:
             _prepare_changes(neurons, liquid.trace, spiking, n_spiking, rates)
-            _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
+            _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving, bound)
         else:
             _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
-        _lift_kernels(liquid, spiking, n_spiking)
-        _lift_kernels(inputs, arriving, len(arriving))
+        _lift_kernels(liquid, spiking, n_spiking, neuron.kernel_peak)
+        _lift_kernels(inputs, arriving, len(arriving), neuron.kernel_peak)
 
         if numbers.learns:
             _hide_traces(liquid, spiking, n_spiking, hidden)
             _hide_traces(inputs, arriving, len(arriving), hidden_inputs)
-            _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking)
-            _update_traces(liquid, spiking, n_spiking, hidden)
-            _update_traces(inputs, arriving, len(arriving), hidden_inputs)
+            _post_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, bound)
+            _update_traces(liquid, numbers, spiking, n_spiking, hidden)
+            _update_traces(inputs, numbers, arriving, len(arriving), hidden_inputs)
 
-        _advance_potentials(neurons)
-        _decay(liquid.kernel, SYNAPSE_DECAY)
-        _decay(inputs.kernel, SYNAPSE_DECAY)
+        _advance_potentials(neurons, neuron)
+        _decay(liquid.kernel, neuron.kernel_decay)
+        _decay(inputs.kernel, neuron.kernel_decay)
         rates, depression = _next_rates(
             numbers, rates, f32(_n_watched(wiring.watched, spiking, n_spiking)),
             f32(_n_watched(wiring.watched_inputs, arriving, len(arriving))),
@@ -523,7 +550,7 @@ def initialise_samples(
 ) -> None:
     """Run samples one after another, in place; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
-        spikes = schedule_input_spikes(rasters[sample])
+        spikes = schedule_input_spikes(rasters[sample], wiring.neuron)
         run_sample(wiring, liquid, inputs, spikes, calcium, numbers, counts[sample], recording)
 
 
@@ -542,10 +569,10 @@ def present_sample(
     The copy omits inputs that never spike: without a trace their synapses cannot change.
     Returns (liquid weights, weights of the active inputs' rows, active inputs).
     """
-    spikes, active = number_active(schedule_input_spikes(raster), raster.shape[1])
+    spikes, active = number_active(schedule_input_spikes(raster, wiring.neuron), raster.shape[1])
     watched_inputs = wiring.watched_inputs[active] if len(wiring.watched_inputs) else wiring.watched_inputs
     own_wiring = Wiring(
-        wiring.liquid, keep_active(wiring.inputs, active), wiring.n_exc, wiring.watched, watched_inputs
+        wiring.liquid, keep_active(wiring.inputs, active), wiring.n_exc, wiring.neuron, wiring.watched, watched_inputs
     )  # fmt: skip
     liquid = fresh_source(liquid_weights.copy(), counts.shape[0])
     inputs = fresh_source(gather_rows(wiring.inputs, active, input_weights), len(active))

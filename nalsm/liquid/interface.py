@@ -7,11 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from nalsm.liquid.neuron import MIN_INTERVAL_MS
+from nalsm.liquid.neuron import PUBLISHED, NeuronConstants, numbers_of
 from nalsm.network import Network
-from nalsm.rules import LARGEST, WEIGHT_BOUND, Rule
-
-MOST_STEPS = int(MIN_INTERVAL_MS) * np.iinfo(np.uint16).max  # a count is uint16
+from nalsm.rules import LARGEST, Rule
 
 Record = bool | Sequence[int]
 
@@ -59,15 +57,27 @@ class Liquid(ABC):
     engine: str
     threads: int
     watched: np.ndarray | None  # bool [N], the neurons whose spikes an astrocyte counts; None: all
+    neuron: NeuronConstants
 
-    def __init__(self, network: Network, watched: np.ndarray | None = None) -> None:
+    def __init__(
+        self, network: Network, watched: np.ndarray | None = None, neuron: NeuronConstants = PUBLISHED
+    ) -> None:
         self.network = network
+        self.neuron = neuron
+        self._neuron = numbers_of(neuron)
         self.watched = None if watched is None else np.asarray(watched, bool)
         if self.watched is not None and self.watched.shape != (network.n_neurons,):
             raise ValueError(f"watched has the shape {self.watched.shape}, the network has {network.n_neurons} neurons")
-        free = network.is_input
-        self._lowest = np.where(free | (network.sign < 0), -WEIGHT_BOUND, 0)  # [S]
-        self._highest = np.where(free | (network.sign > 0), WEIGHT_BOUND, 0)
+
+    @property
+    def most_steps(self) -> int:
+        """The most steps of a sample: a count is uint16."""
+        return self._neuron.interval_ms * np.iinfo(np.uint16).max
+
+    def _bounds(self, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
+        """Return the smallest and the largest weight of each synapse: float32 [S], [S]."""
+        free, sign, bound = self.network.is_input, self.network.sign, np.float32(rule.constants.weight_bound)
+        return np.where(free | (sign < 0), -bound, np.float32(0)), np.where(free | (sign > 0), bound, np.float32(0))
 
     def initial_state(self, absolute_weight: float | None = None, weights: np.ndarray | None = None) -> LiquidState:
         """Return the state before initialisation: the weights given, and traces and calcium of 0.
@@ -124,17 +134,20 @@ class Liquid(ABC):
             raise ValueError(f"rasters have the shape {rasters.shape}, not [samples, steps, {network.n_inputs}]")
         if rasters.dtype not in (np.bool_, np.uint8):
             raise ValueError(f"rasters must be bool or uint8, not {rasters.dtype}")
-        if rasters.shape[1] > MOST_STEPS:
-            raise ValueError(f"rasters have {rasters.shape[1]} steps: counts may overflow after {MOST_STEPS}")
+        if rasters.shape[1] > self.most_steps:
+            raise ValueError(f"rasters have {rasters.shape[1]} steps: counts may overflow after {self.most_steps}")
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
         if not isinstance(rule, Rule):
             raise TypeError(f"{rule!r} is not a learning rule")
-        if rule.learns and not np.all((self._lowest <= weights) & (weights <= self._highest)):
-            raise ValueError(
-                f"weights are outside the bounds of {rule.title}: 0 to {WEIGHT_BOUND:g} with the network's sign, "
-                f"-{WEIGHT_BOUND:g} to {WEIGHT_BOUND:g} for inputs"
-            )
+        if rule.learns:
+            lowest, highest = self._bounds(rule)
+            if not np.all((lowest <= weights) & (weights <= highest)):
+                bound = rule.constants.weight_bound
+                raise ValueError(
+                    f"weights are outside the bounds of {rule.title}: 0 to {bound:g} with the network's sign, "
+                    f"-{bound:g} to {bound:g} for inputs"
+                )
 
         n, steps, _ = rasters.shape
         chosen = range(n) if record is True else () if record is False else record

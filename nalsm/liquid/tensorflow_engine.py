@@ -4,6 +4,7 @@ The program is in `tensorflow_program`. This file lays out synapses as padded ro
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -11,9 +12,10 @@ from numpy.typing import DTypeLike
 import nalsm.liquid.tensorflow_program as program
 from nalsm.liquid.devices import gpu_is_visible
 from nalsm.liquid.interface import Liquid, LiquidState, Record, Run, stretches
+from nalsm.liquid.neuron import PUBLISHED, NeuronConstants, NeuronNumbers
 from nalsm.liquid.tensorflow_setup import run_compiled
 from nalsm.network import Network
-from nalsm.rules import Rule, numbers_of
+from nalsm.rules import Rule, RuleNumbers, numbers_of
 from nalsm.support.resources import cores
 from nalsm.support.tuning import TUNING
 
@@ -28,8 +30,14 @@ class TensorFlowLiquid(Liquid):
 
     engine = "tensorflow"
 
-    def __init__(self, network: Network, threads: int | None = None, watched: np.ndarray | None = None) -> None:
-        super().__init__(network, watched)
+    def __init__(
+        self,
+        network: Network,
+        threads: int | None = None,
+        watched: np.ndarray | None = None,
+        neuron: NeuronConstants = PUBLISHED,
+    ) -> None:
+        super().__init__(network, watched, neuron)
         self.threads = threads or cores()
         self._whole_batches = gpu_is_visible() if TUNING.whole_batches is None else TUNING.whole_batches
         degree = np.bincount(network.post, minlength=network.n_liquid)
@@ -37,13 +45,7 @@ class TensorFlowLiquid(Liquid):
         self._shape = network.n_liquid, int(longest)  # [R, K]
         within = np.arange(network.n_synapses) - np.repeat(np.cumsum(degree) - degree, degree)
         self._place = network.post * self._shape[1] + within  # of each synapse in the rows, flat
-        self._rows = program.Rows(
-            self._as_rows(network.pre, np.int32),
-            self._as_rows(network.is_inhibitory, bool),
-            self._as_rows(self._lowest, f32),
-            self._as_rows(self._highest, f32),
-            None if self.watched is None else self.watched.astype(f32),
-        )
+        self._rows: dict[float, program.Rows] = {}  # by the bound of the weights
 
     def initialise(
         self, rasters: np.ndarray, state: LiquidState, rule: Rule, record: Record = False
@@ -54,7 +56,7 @@ class TensorFlowLiquid(Liquid):
         carried = program.Carried(
             self._as_rows(state.weights, f32), np.asarray(state.traces, f32), np.asarray(state.calcium, f32)
         )
-        arguments = self._rows, numbers_of(rule)
+        arguments = self._rows_for(rule), *self._numbers(rule)
         for part in stretches(len(rasters), places, SAMPLES_AT_A_TIME):
             if part.start in places:
                 carried, counts, recording = run_compiled(
@@ -74,7 +76,8 @@ class TensorFlowLiquid(Liquid):
     def present(self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record = False) -> Run:
         """Run each sample on its own copy of the weights; see `Liquid.present`."""
         rasters, run, places = self._prepare(rasters, weights, rule, record)
-        rows = self._as_rows(np.asarray(weights, f32), f32)
+        start = self._as_rows(np.asarray(weights, f32), f32)
+        arguments = self._rows_for(rule), *self._numbers(rule), start
         recorded = np.fromiter(places, int, len(places))
         others = np.setdiff1d(np.arange(len(rasters)), recorded)
         groups = [(group, True) for group in self._groups(recorded)]
@@ -82,7 +85,7 @@ class TensorFlowLiquid(Liquid):
 
         def work(group: np.ndarray, record: bool) -> None:
             padded = rasters[np.resize(group, self._group_size(len(group)))]  # one shape: compiled once
-            counts, recording = run_compiled(program.present, record, self._rows, numbers_of(rule), rows, padded)
+            counts, recording = run_compiled(program.present, record, *arguments, padded)
             run.counts[group] = counts[: len(group)]
             if record:
                 self._keep(run, [places[sample] for sample in group], recording)
@@ -102,6 +105,28 @@ class TensorFlowLiquid(Liquid):
         weights = 4 * self._shape[0] * self._shape[1]
         sample = _COPIES * weights + 34 * self.network.n_neurons + 2 * steps * self.network.n_inputs
         return at_once * sample + 4 * weights
+
+    def _rows_for(self, rule: Rule) -> program.Rows:
+        """Return the network as the program takes it, with the bounds of the rule."""
+        bound, network = rule.constants.weight_bound, self.network
+        if bound not in self._rows:
+            lowest, highest = self._bounds(rule)
+            self._rows[bound] = program.Rows(
+                self._as_rows(network.pre, np.int32),
+                self._as_rows(network.is_inhibitory, bool),
+                self._as_rows(lowest, f32),
+                self._as_rows(highest, f32),
+                None if self.watched is None else self.watched.astype(f32),
+            )
+        return self._rows[bound]
+
+    def _numbers(self, rule: Rule) -> tuple[NeuronNumbers, RuleNumbers]:
+        """Return the constants, as Python numbers, which the compiler takes as such, and the rule's parameters."""
+        numbers = numbers_of(rule)
+        constants: dict[str, Any] = {name: float(getattr(numbers, name)) for name in program.COMPILED_CONSTANTS}
+        neuron: dict[str, Any] = {name: value.item() if isinstance(value, f32) else value
+                                  for name, value in self._neuron._asdict().items()}  # fmt: skip
+        return NeuronNumbers(**neuron), numbers._replace(**constants)
 
     def _groups(self, samples: np.ndarray) -> list[np.ndarray]:
         """Cut samples into groups that run side by side: one group on a GPU, small ones on the CPU for its caches."""

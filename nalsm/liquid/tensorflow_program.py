@@ -14,23 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nalsm.liquid import neuron
+from nalsm.liquid.neuron import NeuronNumbers
 from nalsm.liquid.tensorflow_setup import tensorflow
-from nalsm.rules import (
-    TRACE_DECAY,
-    TRACE_STEP,
-    Rates,
-    RuleNumbers,
-    calcium_gates,
-    calcium_leak,
-    first_rates,
-    next_rates,
-)
+from nalsm.rules import Rates, RuleNumbers, calcium_gates, calcium_leak, first_rates, next_rates
 
 tf = tensorflow()
 f32 = np.float32
 FOLD = 16  # K is a multiple of it
-_REFRACTORY_MS = neuron.MIN_INTERVAL_MS - 1
+COMPILED_CONSTANTS = ("weight_bound", "trace_step", "trace_decay", "astrocyte_tau_ms", "calcium_tau_ms")
 
 
 class Rows(NamedTuple):
@@ -69,10 +60,12 @@ class State(NamedTuple):
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def present(record: bool, rows: Rows, numbers: RuleNumbers, weights: Any, rasters: Any) -> Any:
+def present(record: bool, rows: Rows, neuron: NeuronNumbers, numbers: RuleNumbers, weights: Any, rasters: Any) -> Any:
     """Run samples side by side, each from fresh state and the same weights.
 
-    record : bool; numbers : RuleNumbers, whose flags are constants of the compiled program
+    record : bool
+    neuron, numbers : Python numbers in them are constants of the compiled program: all of NeuronNumbers, the flags of
+        RuleNumbers and its COMPILED_CONSTANTS
     weights : float32 [R, K]; rasters : uint8 [B, T, I]
     Returns (counts uint16 [B, R], Recording or None).
     """
@@ -84,7 +77,7 @@ def present(record: bool, rows: Rows, numbers: RuleNumbers, weights: Any, raster
         tf.zeros((n_liquid, n)),
         numbers,
     )
-    state, recording = _run(rows, numbers, state, tf.transpose(rasters, (1, 2, 0)), record)
+    state, recording = _run(rows, neuron, numbers, state, tf.transpose(rasters, (1, 2, 0)), record)
     return _as_counts(state), recording
 
 
@@ -102,7 +95,9 @@ class Carried(NamedTuple):
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise(rows: Rows, numbers: RuleNumbers, carried: "Carried", rasters: Any, n_samples: Any) -> Any:
+def initialise(
+    rows: Rows, neuron: NeuronNumbers, numbers: RuleNumbers, carried: "Carried", rasters: Any, n_samples: Any
+) -> Any:
     """Run samples one after another.
 
     carried : Carried; rasters : uint8 [most, T, I], of which the first n_samples are run
@@ -110,7 +105,7 @@ def initialise(rows: Rows, numbers: RuleNumbers, carried: "Carried", rasters: An
     """
 
     def sample(number, carried, counts):
-        state, _ = _run(rows, numbers, _fresh_sample(carried, numbers), rasters[number][:, :, None], False)
+        state, _ = _run(rows, neuron, numbers, _fresh_sample(carried, numbers), rasters[number][:, :, None], False)
         return number + 1, Carried.of(state), tf.tensor_scatter_nd_update(counts, [[number]], _as_counts(state))
 
     counts = tf.zeros((rasters.shape[0], rows.pre.shape[0]), tf.uint16)
@@ -120,12 +115,14 @@ def initialise(rows: Rows, numbers: RuleNumbers, carried: "Carried", rasters: An
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def initialise_recorded(rows: Rows, numbers: RuleNumbers, carried: "Carried", raster: Any) -> Any:
+def initialise_recorded(
+    rows: Rows, neuron: NeuronNumbers, numbers: RuleNumbers, carried: "Carried", raster: Any
+) -> Any:
     """Run one sample as `initialise` does; return (Carried, counts uint16 [1, R], Recording).
 
     raster : uint8 [T, I]
     """
-    state, recording = _run(rows, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
+    state, recording = _run(rows, neuron, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
     return Carried.of(state), _as_counts(state), recording
 
 
@@ -168,7 +165,7 @@ def _as_counts(state):
     return tf.cast(tf.transpose(state.counts), tf.uint16)  # [B, R]
 
 
-def _run(rows, numbers, state, pulses, record):
+def _run(rows, neuron, numbers, state, pulses, record):
     """Run all steps of pulses (uint8 [T, I, B]); return (State, Recording or None).
 
     Each turn of the loop first learns from the step before it, then computes its own spikes. So weights are
@@ -179,7 +176,7 @@ def _run(rows, numbers, state, pulses, record):
     astrocyte = tf.zeros((steps, n_samples)) if record else ()
 
     def fire(t, state, spikes):
-        state = _fire(rows, numbers, state, tf.cast(pulses[t], tf.float32))
+        state = _fire(rows, neuron, numbers, state, tf.cast(pulses[t], tf.float32))
         return state, tf.tensor_scatter_nd_update(spikes, [[t]], _packed(state.fired)[None]) if record else ()
 
     def learn(t, state, astrocyte):
@@ -207,20 +204,20 @@ def _packed(fired):
     return tf.cast(tf.reduce_sum(bits, axis=1), tf.uint8)
 
 
-def _fire(rows, numbers, state, pulses):
+def _fire(rows, neuron, numbers, state, pulses):
     """Spikes, potentials and currents of one ms: steps 1 to 6 of the model, calcium after step 2."""
     n_liquid = rows.pre.shape[0]
-    fired = (state.wait <= 0) & (state.potential >= neuron.THRESHOLD)
+    fired = (state.wait <= 0) & (state.potential >= neuron.threshold)
     calcium = state.calcium
     if numbers.uses_calcium:
-        calcium = calcium_leak(calcium) + tf.cast(fired[:n_liquid], tf.float32)
-    kernel = tf.where(fired, f32(1), state.kernel)
-    external = tf.concat([_current(state.weights, kernel, rows.pre), neuron.INPUT_PULSE * pulses], 0)
+        calcium = calcium_leak(numbers, calcium) + tf.cast(fired[:n_liquid], tf.float32)
+    kernel = tf.where(fired, f32(neuron.kernel_peak), state.kernel)
+    external = tf.concat([_current(state.weights, kernel, rows.pre), neuron.input_pulse * pulses], 0)
     potential = tf.where(fired, f32(0), state.potential)
     return state._replace(
-        potential=potential + external - potential / neuron.MEMBRANE_TAU_MS,
-        wait=tf.where(fired, tf.constant(_REFRACTORY_MS, tf.int8), tf.maximum(state.wait, 1) - 1),
-        kernel=kernel * neuron.SYNAPSE_DECAY,
+        potential=potential + external - potential / neuron.membrane_tau_ms,
+        wait=tf.where(fired, tf.constant(neuron.interval_ms - 1, tf.int8), tf.maximum(state.wait, 1) - 1),
+        kernel=kernel * neuron.kernel_decay,
         calcium=calcium,
         counts=state.counts + tf.cast(fired[:n_liquid], tf.int32),
         fired=fired,
@@ -237,7 +234,7 @@ def _learn(rows, numbers, state):
     )
     state = state._replace(
         weights=_learned(rows, numbers, state) if numbers.learns else state.weights,
-        trace=TRACE_DECAY * (state.trace + TRACE_STEP * tf.cast(state.fired, tf.float32)),
+        trace=numbers.trace_decay * (state.trace + numbers.trace_step * tf.cast(state.fired, tf.float32)),
         rates=rates,
     )
     return state, depression
