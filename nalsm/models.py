@@ -7,17 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nalsm.rules import (
-    APSTDP,
-    LARGEST,
-    LEARNING_RATE,
-    PRESENTATION_DECAY,
-    STDP,
-    WEIGHT_BOUND,
-    AstrocyteSTDP,
-    Rule,
-    Static,
-)
+from nalsm.rules import APSTDP, LARGEST, PUBLISHED, STDP, AstrocyteSTDP, Rule, RuleConstants, Static
 
 # Values of a model's knobs by Knob.name: numbers, or one of Knob.choices. A knob with a default is left out where it
 # has its default.
@@ -89,16 +79,18 @@ class Model:
     name : published name
     knobs : what the model asks for, in the order of the questions
     options : further knobs, which have a default and are never asked for
-    initial_weight : absolute value of every weight at the start; None: the value of the knob "initial_weight"
-    initialisation : makes the rule of the initialisation from the knobs; None: the model has no initialisation
-    presentation : makes the rule of the presentation from the knobs
+    initial_weight : absolute value of every weight at the start, unless the bound of the weights is smaller; None: the
+        value of the knob "initial_weight"
+    initialisation : makes the rule of the initialisation from the knobs and, if others than the published ones are to
+        hold, the constants of plasticity; None: the model has no initialisation
+    presentation : likewise makes the rule of the presentation
     """
 
     name: str
     knobs: tuple[Knob, ...]
     initial_weight: float | None
-    initialisation: Callable[[Knobs], Rule] | None
-    presentation: Callable[[Knobs], Rule]
+    initialisation: Callable[..., Rule] | None
+    presentation: Callable[..., Rule]
     options: tuple[Knob, ...] = ()
 
     @property
@@ -123,9 +115,11 @@ class Model:
             and all(known[name].accepts(value) for name, value in knobs.items())
         )
 
-    def starting_weight(self, knobs: Knobs) -> float:
+    def starting_weight(self, knobs: Knobs, constants: RuleConstants = PUBLISHED) -> float:
         """Return the absolute value of every weight before initialisation."""
-        return knobs["initial_weight"] if self.initial_weight is None else self.initial_weight
+        if self.initial_weight is None:
+            return knobs["initial_weight"]
+        return min(self.initial_weight, constants.weight_bound)
 
     def values(self, knobs: Knobs) -> list[tuple[Knob, Any]]:
         """Return each knob that has a value, with it, in the order of the questions."""
@@ -154,7 +148,7 @@ _STATIC_WEIGHT = Knob(
     "initial_weight", "INTIAL_ABS_W_SCLR", "weight", 0.0, LARGEST, "weight: absolute value of all weights"
 )
 _STARTING_WEIGHT = Knob(
-    "initial_weight", "INTIAL_ABS_W_SCLR", "starting weight", 0.0, float(WEIGHT_BOUND),
+    "initial_weight", "INTIAL_ABS_W_SCLR", "starting weight", 0.0, PUBLISHED.weight_bound,
     "starting weight: absolute value of all weights before initialisation",
 )  # fmt: skip
 _THRESHOLD = Knob(
@@ -176,8 +170,28 @@ LEARNING_SAMPLES = Knob(
 )  # fmt: skip
 
 
-def _astrocyte(decay: float) -> Callable[[Knobs], Rule]:
-    return lambda knobs: AstrocyteSTDP(LEARNING_RATE, knobs["astrocyte_weight"], decay)
+def _astrocyte(knobs: Knobs, constants: RuleConstants = PUBLISHED, decay: float = 1.0) -> Rule:
+    return AstrocyteSTDP(constants.potentiation_rate, knobs["astrocyte_weight"], decay, constants=constants)
+
+
+def _astrocyte_decaying(knobs: Knobs, constants: RuleConstants = PUBLISHED) -> Rule:
+    return _astrocyte(knobs, constants, constants.presentation_decay)
+
+
+def _stdp(_knobs: Knobs, constants: RuleConstants = PUBLISHED, decay: float = 1.0) -> Rule:
+    return STDP(constants.potentiation_rate, decay, constants=constants)
+
+
+def _stdp_decaying(knobs: Knobs, constants: RuleConstants = PUBLISHED) -> Rule:
+    return _stdp(knobs, constants, constants.presentation_decay)
+
+
+def _activity_gated(knobs: Knobs, constants: RuleConstants = PUBLISHED) -> Rule:
+    return APSTDP(constants.potentiation_rate, knobs["threshold_hz"], knobs["range_hz"], constants=constants)
+
+
+def _static(_knobs: Knobs, constants: RuleConstants = PUBLISHED) -> Rule:
+    return Static(constants=constants)
 
 
 MODELS = {
@@ -187,16 +201,16 @@ MODELS = {
             "NALSM",
             knobs=(_ASTROCYTE_WEIGHT,),
             initial_weight=3.0,
-            initialisation=_astrocyte(decay=1.0),
-            presentation=_astrocyte(PRESENTATION_DECAY),
+            initialisation=_astrocyte,
+            presentation=_astrocyte_decaying,
             options=(ASTROCYTE_DENSITY, LEARNING_SAMPLES),
         ),
         Model(
             "LSM+STDP",
             knobs=(),
             initial_weight=3.0,
-            initialisation=lambda knobs: STDP(LEARNING_RATE, decay=1.0),
-            presentation=lambda knobs: STDP(LEARNING_RATE, PRESENTATION_DECAY),
+            initialisation=_stdp,
+            presentation=_stdp_decaying,
             options=(LEARNING_SAMPLES,),
         ),
         Model(
@@ -204,14 +218,14 @@ MODELS = {
             knobs=(_STATIC_WEIGHT,),
             initial_weight=None,
             initialisation=None,
-            presentation=lambda knobs: Static(),
+            presentation=_static,
         ),
         Model(
             "LSM+AP-STDP",
             knobs=(_THRESHOLD, _RANGE, _STARTING_WEIGHT),
             initial_weight=None,
-            initialisation=lambda knobs: APSTDP(LEARNING_RATE, knobs["threshold_hz"], knobs["range_hz"]),
-            presentation=lambda knobs: Static(),
+            initialisation=_activity_gated,
+            presentation=_static,
         ),
     )
 }

@@ -83,8 +83,6 @@ class RuleConstants(Constants):
 
 
 PUBLISHED = RuleConstants()
-LEARNING_RATE = PUBLISHED.potentiation_rate
-PRESENTATION_DECAY = PUBLISHED.presentation_decay
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ class STDP(Rule):
     """
 
     title = "STDP"
-    learning_rate: float = LEARNING_RATE
-    decay: float = PRESENTATION_DECAY
+    learning_rate: float = PUBLISHED.potentiation_rate
+    decay: float = PUBLISHED.presentation_decay
 
     def __post_init__(self) -> None:
         _require_range("learning_rate", self.learning_rate, 0, LARGEST)
@@ -144,9 +142,9 @@ class AstrocyteSTDP(Rule):
 
     title = "astrocyte-modulated STDP"
     has_astrocyte = True
-    learning_rate: float = LEARNING_RATE
+    learning_rate: float = PUBLISHED.potentiation_rate
     astrocyte_weight: float = 0.015
-    decay: float = PRESENTATION_DECAY
+    decay: float = PUBLISHED.presentation_decay
 
     def __post_init__(self) -> None:
         _require_range("learning_rate", self.learning_rate, 0, LARGEST)
@@ -165,7 +163,7 @@ class APSTDP(Rule):
 
     title = "activity-gated STDP"
     uses_calcium = True
-    learning_rate: float = LEARNING_RATE
+    learning_rate: float = PUBLISHED.potentiation_rate
     threshold_hz: float = 37.0
     range_hz: float = 23.0
 

@@ -30,14 +30,13 @@ def test_constants_of_the_model():
     assert STDP() == STDP(learning_rate=0.15, decay=0.99)
     assert AstrocyteSTDP() == AstrocyteSTDP(learning_rate=0.15, astrocyte_weight=0.015, decay=0.99)
     assert APSTDP().learning_rate == 0.15
-    assert rules.WEIGHT_BOUND == 3
-    assert np.float32(0.1) == rules.TRACE_STEP
-    assert rules.ASTROCYTE_TAU_MS == 100
-    assert rules.CALCIUM_TAU_MS == 1000
+    numbers = numbers_of(STDP())
+    assert numbers.weight_bound == 3
+    assert numbers.trace_step == np.float32(0.1)
+    assert numbers.astrocyte_tau_ms == 100
+    assert numbers.calcium_tau_ms == 1000
     with np.load(GOLDEN / "readout_and_analysis.npz") as file:
-        assert np.float32(file["trace_decay"]) == rules.TRACE_DECAY
-    for constant in (rules.WEIGHT_BOUND, rules.TRACE_STEP, rules.TRACE_DECAY, rules.ASTROCYTE_TAU_MS):
-        assert constant.dtype == np.float32, "a float64 would turn the engines' state into float64"
+        assert numbers.trace_decay == np.float32(file["trace_decay"])
 
 
 @pytest.mark.parametrize("kind", [STDP, AstrocyteSTDP, APSTDP])
@@ -82,10 +81,10 @@ def test_rules_cannot_be_changed():
 def test_numbers_of_a_rule():
     """Parameters are float32 under their names; those that a rule does not have change nothing."""
     numbers = numbers_of(AstrocyteSTDP(0.25, -2.0, 0.5))
-    assert numbers == (True, False, True, 0.25, -2.0, 0.5, 0, 0)
-    assert numbers_of(STDP(0.25, 0.5)) == (True, False, False, 0.25, 0, 0.5, 0, 0)
-    assert numbers_of(APSTDP(0.25, 6, 4)) == (True, True, False, 0.25, 0, 1, 6, 4)
-    assert numbers_of(Static()) == (False, False, False, 0, 0, 1, 0, 0)
+    assert numbers[:9] == (True, False, True, 0.25, -2.0, 0.5, 0, 0, 0.25)
+    assert numbers_of(STDP(0.25, 0.5))[:9] == (True, False, False, 0.25, 0, 0.5, 0, 0, 0.25)
+    assert numbers_of(APSTDP(0.25, 6, 4))[:9] == (True, True, False, 0.25, 0, 1, 6, 4, 0.25)
+    assert numbers_of(Static())[:9] == (False, False, False, 0, 0, 1, 0, 0, 0)
     for rule in (Static(), STDP(), AstrocyteSTDP(), APSTDP()):
         assert {type(value) for value in numbers_of(rule)} == {bool, np.float32}
 

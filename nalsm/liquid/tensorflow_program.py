@@ -21,7 +21,7 @@ from nalsm.rules import Rates, RuleNumbers, calcium_gates, calcium_leak, first_r
 tf = tensorflow()
 f32 = np.float32
 FOLD = 16  # K is a multiple of it
-COMPILED_CONSTANTS = ("weight_bound", "trace_step", "trace_decay", "astrocyte_tau_ms", "calcium_tau_ms")
+COMPILED_CONSTANTS = ("trace_step", "trace_decay", "astrocyte_tau_ms", "calcium_tau_ms")
 
 
 class Rows(NamedTuple):

@@ -11,7 +11,6 @@ from nalsm.evaluation.paper import FULL, SOURCE
 from nalsm.readout import CountBlock
 from nalsm.report import pictures
 from nalsm.report.shown_run import ShownRun
-from nalsm.rules import WEIGHT_BOUND
 from nalsm.runs.record import Missing
 
 Drawn = tuple[str, str, Figure]  # text, alternative text, picture
@@ -179,7 +178,7 @@ def branching(run: ShownRun) -> Drawn:
 def weights(run: ShownRun) -> Drawn:
     """Histograms of weights after initialisation."""
     values, network, model = run.weights, run.network, run.record.model
-    before = model.starting_weight(run.record.knobs)
+    before = model.starting_weight(run.record.knobs, run.record.rule_constants)
     if values.shape != (network.n_synapses,):
         raise Missing("W_INI.wdata has not one weight for each synapse of the network")
     pre = np.where(network.is_input, 2, network.pre >= network.n_exc)
@@ -193,17 +192,17 @@ def weights(run: ShownRun) -> Drawn:
     mean = float(np.abs(values[pre < 2]).mean()) if np.any(pre < 2) else 0.0
     text = f"Weights by type of synapse (pre → post; E excitatory, I inhibitory). All started at ±{before:g} (dashed). "
     if model.initialisation:
-        rule = model.initialisation(run.record.knobs)
+        rule = model.initialisation(run.record.knobs, run.record.rule_constants)
         text += (
             f"Initialisation with {rule.title} left liquid synapses a mean absolute weight of {mean:.2f}. Its bounds "
-            f"are ±{WEIGHT_BOUND:g}, and a liquid synapse keeps its sign."
+            f"are ±{rule.constants.weight_bound:g}, and a liquid synapse keeps its sign."
         )
     else:
         text += "Nothing learns in this model: the weights stay as they are."
     alt = "Histograms of weights: " + "; ".join(
         f"{title} mean {part.mean():.2f}" for title, part in groups.items() if len(part)
     )
-    bound = float(WEIGHT_BOUND) if model.initialisation else before
+    bound = run.record.rule_constants.weight_bound if model.initialisation else before
     return text, alt, pictures.weights(groups, before, bound)
 
 

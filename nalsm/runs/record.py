@@ -11,9 +11,11 @@ import numpy as np
 from nalsm.datasets import DataSource, is_known, is_simulated, program_name, source_of
 from nalsm.models import MODELS, Knobs, Model
 from nalsm.network import Network, network_path
+from nalsm.rules import RuleConstants
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import COUNTS, LABELS, SAMPLE_IDS, SPIKES, SPLITS
 from nalsm.runs.parameters import Parameters
+from nalsm.support.constants import Value, chosen
 from nalsm.support.errors import DamagedFile, UserError
 
 _MOST_SAMPLES = 10**6  # far above any data set's
@@ -98,6 +100,15 @@ class RunRecord:
     @property
     def knobs(self) -> Knobs:
         return self.identity["knobs"]
+
+    @property
+    def constants(self) -> dict[str, Value]:
+        """The constants that differ from the published ones, by name."""
+        return self.identity.get("constants", {})
+
+    @property
+    def rule_constants(self) -> RuleConstants:
+        return chosen(RuleConstants, self.constants)
 
     @property
     def sizes(self) -> dict[str, int]:

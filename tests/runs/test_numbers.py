@@ -19,11 +19,10 @@ from nalsm.datasets import DATA_SOURCES, Dataset
 from nalsm.datasets.images import ImageSplit
 from nalsm.encoding import image_scale, poisson_rasters, rates_from_images
 from nalsm.liquid import open_liquid
-from nalsm.liquid.interface import MOST_STEPS
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.readout import Readout, sample_factors
-from nalsm.rules import APSTDP, LARGEST, STDP, WEIGHT_BOUND, AstrocyteSTDP, Static
+from nalsm.rules import APSTDP, LARGEST, PUBLISHED, STDP, AstrocyteSTDP, Static
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.questions import questions_for
 from nalsm.runs.settings import Settings
@@ -91,10 +90,10 @@ def test_rules_and_weights_refuse_the_same(value):
 def test_counts_cannot_overflow():
     """A neuron spikes in every third step at most: longer rasters than uint16 can count are refused."""
     network = Network([1, 2], [0, 0], [1, 1], 1, 0, 2)
-    assert MOST_STEPS == 3 * 65_535
     liquid = open_liquid(network, "event", threads=1)
+    assert liquid.most_steps == 3 * 65_535
     with pytest.raises(ValueError, match="may overflow"):
-        liquid.present(np.ones((1, MOST_STEPS + 1, 2), np.uint8), np.full(2, 100, np.float32), Static())
+        liquid.present(np.ones((1, liquid.most_steps + 1, 2), np.uint8), np.full(2, 100, np.float32), Static())
     counts = liquid.present(np.ones((1, 9000, 2), np.uint8), np.full(2, 1e6, np.float32), Static()).counts
     assert counts.item() == 3000
 
@@ -199,7 +198,7 @@ def test_extreme_knobs(model, knobs, tmp_path, monkeypatch):
     assert_finite(result, found)
     weights = found["W_INI.wdata"]["W_INI"]
     if model != "LSM":
-        assert np.abs(weights).max() <= WEIGHT_BOUND
+        assert np.abs(weights).max() <= PUBLISHED.weight_bound
     if model == "LSM" and abs(knobs["initial_weight"]) < 1e-40:
         assert not any(arrays["olc_S_AGG_RES"].any() for arrays in found.values() if "olc_S_AGG_RES" in arrays)
 
@@ -285,7 +284,7 @@ def test_any_rule_leaves_finite_numbers(rule, weight, density, steps, seed):
     """Counts, weights and the astrocyte stay finite and in their bounds, whatever the numbers of the rule."""
     liquid = _liquid()
     if not isinstance(rule, Static):
-        weight = min(weight, float(WEIGHT_BOUND))
+        weight = min(weight, PUBLISHED.weight_bound)
     rasters = (np.random.default_rng(seed).random((3, steps, 20)) < density).astype(np.uint8)
     rasters[1] = 0  # silent
     state, run = liquid.initialise(rasters, liquid.initial_state(absolute_weight=weight), rule, record=True)
@@ -298,7 +297,7 @@ def test_any_rule_leaves_finite_numbers(rule, weight, density, steps, seed):
         assert np.all(np.isfinite(done.weights))
         assert done.astrocyte is None or np.all(np.isfinite(done.astrocyte))
         if not isinstance(rule, Static):
-            assert np.abs(done.weights).max() <= WEIGHT_BOUND
+            assert np.abs(done.weights).max() <= PUBLISHED.weight_bound
     assert np.array_equal(presented.weights[1], state.weights)  # silence teaches nothing
 
 

@@ -20,12 +20,12 @@ import sys
 import numpy as np
 sys.path.insert(0, ".")
 import nalsm
-from nalsm.liquid import event_kernels
+from nalsm.liquid import event_kernels, neuron
 from nalsm.support.compiling import PACKAGE
 raster = np.zeros((9, 8), np.uint8)
 raster[0] = raster[3] = 1  # one spike each, unless the refractory time is long
 assert nalsm.__file__.startswith(sys.argv[1]), nalsm.__file__
-spikes = event_kernels.schedule_input_spikes(raster).start[-1]
+spikes = event_kernels.schedule_input_spikes(raster, neuron.numbers_of(neuron.PUBLISHED)).start[-1]
 print(spikes, *(len(list(folder.rglob("*.nbc"))) for folder in PACKAGE.glob("__pycache__/numba-event_kernels-*")))
 """
 
@@ -37,7 +37,7 @@ def package(tmp_path):
     return tmp_path / "nalsm"
 
 
-def test_changed_constants_are_noticed(package):
+def test_changed_sources_are_noticed(package):
     def run():
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, str(package.parent)],
@@ -48,8 +48,8 @@ def test_changed_constants_are_noticed(package):
 
     assert run() == ["16", "1"]
     assert run() == ["16", "1"]  # from the disk
-    constants = package / "liquid" / "neuron.py"
-    constants.write_text(constants.read_text().replace("MIN_INTERVAL_MS = 3", "MIN_INTERVAL_MS = 12"))
+    kernels = package / "liquid" / "event_kernels.py"
+    kernels.write_text(kernels.read_text().replace("last[j] + neuron.interval_ms", "last[j] + 12"))
     assert run() == ["8", "1", "1"]
 
 
