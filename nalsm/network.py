@@ -5,7 +5,8 @@ a x b x c integer grid, each on a random point; a synapse j -> i of the liquid e
 
     C * exp(-(D / lambda)^2)        D: Euclidean distance on the grid, lambda = 3
 
-with C by type of pre- and post-synaptic neuron. Inputs reach 15 % of all (liquid, input) pairs.
+with C by type of pre- and post-synaptic neuron. Inputs reach 15 % of all (liquid, input) pairs. These numbers are the
+fields of `NetworkConstants`.
 
 Source: Ivanov and Michmizos, NeurIPS 2021, section 3 and supplement.
 """
@@ -13,6 +14,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 3 and supplement.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -20,18 +22,38 @@ import numpy as np
 
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import read_arrays, write_arrays
+from nalsm.support.constants import Constants, as_text, constant, constants_of, differing
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT, stream
 
-CONNECTION_LENGTH = 3.0  # lambda, in grid units
-CONNECTION_SCALE = {("E", "E"): 0.2, ("E", "I"): 0.1, ("I", "E"): 0.3, ("I", "I"): 0.05}  # C, pre -> post
-EXCITATORY_PERCENT = 80
-INPUT_DENSITY_PERCENT = 15
-
-# Pairs up to this distance are drawn one by one, all others by thinning (`_far_pairs`).
-_NEAR = 7.0
 _FORMAT = "nalsm network 1"
 _MOST_NEURONS = 2**24  # in a network that is loaded, so that a damaged number cannot exhaust the memory
+_PAIRS_AT_A_TIME = 4_000_000  # near pairs, to bound the memory
+
+
+@dataclass(frozen=True)
+class NetworkConstants(Constants):
+    """What a network is drawn with, with the published values. Raises ValueError for values outside their ranges."""
+
+    c_ee: float = constant(0.2, "C of synapses from excitatory to excitatory neurons", 0, 1)
+    c_ei: float = constant(0.1, "C of synapses from excitatory to inhibitory neurons", 0, 1)
+    c_ie: float = constant(0.3, "C of synapses from inhibitory to excitatory neurons", 0, 1)
+    c_ii: float = constant(0.05, "C of synapses from inhibitory to inhibitory neurons", 0, 1)
+    connection_length: float = constant(
+        3.0, "lambda of the probability of a synapse, C * exp(-(D / lambda)^2)", 0.01, 100, unit="grid units"
+    )
+    input_density: float = constant(0.15, "share of the pairs of an input and a liquid neuron with a synapse", 0, 1)
+    excitatory_share: float = constant(0.8, "share of the liquid neurons that are excitatory", 0, 1)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """C by type of the pre- and of the post-synaptic neuron, excitatory first: float64 [2, 2]."""
+        return np.array([[self.c_ee, self.c_ei], [self.c_ie, self.c_ii]])
+
+    @property
+    def near(self) -> float:
+        """Distance up to which pairs are drawn one by one, all others by thinning (`_far_pairs`)."""
+        return 7 / 3 * self.connection_length
 
 
 @dataclass(frozen=True)
@@ -44,6 +66,7 @@ class Network:
     positions : int16 [R, 3] or None, grid point of each liquid neuron
     dims : the grid's three sizes, or None
     seed : the seed it was generated from, or None
+    constants : those of `NetworkConstants` that differed from the published ones when it was generated, by name
 
     Synapses may be given in any order. Raises ValueError if a synapse's neuron does not exist, a synapse is
     repeated or connects a neuron to itself, a sign is not +1 or -1, or the synapse of an excitatory
@@ -59,6 +82,7 @@ class Network:
     positions: np.ndarray | None = field(default=None, repr=False)
     dims: tuple[int, int, int] | None = None
     seed: int | None = None
+    constants: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         pre, post, sign = (np.asarray(values) for values in (self.pre, self.post, self.sign))
@@ -157,31 +181,35 @@ class Network:
         return chosen
 
     @classmethod
-    def generate(cls, dims: Sequence[int], n_inputs: int, seed: int) -> "Network":
+    def generate(
+        cls, dims: Sequence[int], n_inputs: int, seed: int, constants: NetworkConstants | None = None
+    ) -> "Network":
         """Draw a network on a grid of `dims` = (a, b, c) points.
 
         Every liquid synapse exists independently with exactly the probability of the module's docstring.
         Exactly floor(0.15 * R * I) input synapses exist, and all choices of them are equally likely.
+        constants : in place of the published ones
         Raises ValueError for sizes below 1, negative numbers of inputs, and seeds outside 0..2**63-1.
         """
         dims = tuple(int(size) for size in dims)
         if len(dims) != 3 or min(dims) < 1 or n_inputs < 0:
             raise ValueError(f"cannot make a network of {dims} neurons with {n_inputs} inputs")
+        constants = constants or NetworkConstants()
         random = stream(seed, "network")
         grid = np.stack(np.meshgrid(*map(np.arange, dims), indexing="ij"), axis=-1).reshape(-1, 3)
         positions = random.permutation(grid).astype(np.int16)  # [R, 3]
         n_liquid = len(positions)
-        n_exc = round(EXCITATORY_PERCENT * n_liquid / 100)
+        n_exc = round(_exactly(constants.excitatory_share) * n_liquid)
 
-        near = _near_pairs(positions, n_exc, random)
-        far = _far_pairs(positions, n_exc, random)
-        inputs = _input_pairs(n_liquid, n_inputs, random)
+        near = _near_pairs(positions, n_exc, random, constants)
+        far = _far_pairs(positions, n_exc, random, constants)
+        inputs = _input_pairs(n_liquid, n_inputs, random, constants)
         pre, post = np.concatenate([near, far, inputs], axis=1)
 
         sign = np.where(pre < n_exc, 1, -1).astype(np.int8)
         from_input = pre >= n_liquid
         sign[from_input] = random.choice(np.array([-1, 1], dtype=np.int8), size=from_input.sum())
-        return cls(pre, post, sign, n_exc, n_liquid - n_exc, n_inputs, positions, dims, int(seed))
+        return cls(pre, post, sign, n_exc, n_liquid - n_exc, n_inputs, positions, dims, int(seed), differing(constants))
 
     def save(self, path: Path | str) -> None:
         """Write the network to `path` (HDF5 with a checksum; the file is written whole or not at all)."""
@@ -189,7 +217,8 @@ class Network:
         if self.positions is not None:
             arrays["positions"] = self.positions
         numbers = {name: getattr(self, name) for name in ("n_exc", "n_inh", "n_inputs", "dims", "seed")}
-        write_arrays(Path(path), arrays, {"format": _FORMAT, **numbers})
+        constants = {"constants": self.constants} if self.constants else {}
+        write_arrays(Path(path), arrays, {"format": _FORMAT, **numbers, **constants})
 
     @classmethod
     def load(cls, path: Path | str) -> "Network":
@@ -220,6 +249,7 @@ class Network:
             f"liquid neurons     {self.n_liquid} ({self.n_exc} excitatory, {self.n_inh} inhibitory)",
             f"input neurons      {self.n_inputs}",
             f"synapses           {self.n_synapses}",
+            *([f"constants          {', '.join(as_text(self.constants))}"] if self.constants else []),
             "",
             f"{'type':<12}{'synapses':>12}{'possible':>14}{'density':>12}",
         ]
@@ -249,7 +279,19 @@ def _network_fields(arrays, attributes):
         if not isinstance(dims, list):
             raise ValueError(f"dims is {dims!r:.40}, not three numbers")
         fields["dims"] = tuple(_whole_number("dims", size, _MOST_NEURONS) for size in dims)
+    fields["constants"] = _checked_constants(attributes.get("constants", {}))
     return fields
+
+
+def _checked_constants(values):
+    if not isinstance(values, dict) or not set(values) <= {name for name, _ in constants_of(NetworkConstants)}:
+        raise ValueError(f"constants is {values!r:.40}, not a table of constants of a network")
+    return differing(NetworkConstants(**values))
+
+
+def _exactly(value):
+    """Return a number with the decimals that it is written with, so that a product can be rounded exactly."""
+    return Fraction(repr(float(value)))
 
 
 def _whole_number(name, value, highest):
@@ -263,11 +305,10 @@ def _log_line(name, count, possible):
     return f"{name:<12}{count:>12}{possible:>14}{density:>12}"
 
 
-def _connection_probability(pre, post, squared_distance, n_exc):
+def _connection_probability(pre, post, squared_distance, n_exc, constants):
     """C * exp(-(D / lambda)^2) for arrays of liquid neurons."""
-    scale = np.array([[CONNECTION_SCALE[a, b] for b in "EI"] for a in "EI"])
-    c = scale[(pre >= n_exc).astype(np.intp), (post >= n_exc).astype(np.intp)]
-    return c * np.exp(-squared_distance / CONNECTION_LENGTH**2)
+    c = constants.scale[(pre >= n_exc).astype(np.intp), (post >= n_exc).astype(np.intp)]
+    return c * np.exp(-squared_distance / constants.connection_length**2)
 
 
 def _squared_distance(positions, a, b):
@@ -275,43 +316,47 @@ def _squared_distance(positions, a, b):
     return np.einsum("sd,sd->s", difference, difference)
 
 
-def _near_pairs(positions, n_exc, random):
-    """Draw the synapses between neurons up to _NEAR apart, pair by pair: int [2, n] (pre, post)."""
+def _near_pairs(positions, n_exc, random, constants):
+    """Draw the synapses between neurons up to `near` apart, pair by pair: int [2, n] (pre, post)."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(positions)
     chosen = []
-    for first in range(0, len(positions), 4096):  # in blocks, to bound the memory
-        block = np.arange(first, min(first + 4096, len(positions)))
-        pairs = tree.query_ball_point(positions[block], _NEAR, return_sorted=True)
+    neighbours = min(4 / 3 * math.pi * constants.near**3, len(positions))
+    size = max(1, int(_PAIRS_AT_A_TIME / max(neighbours, 1)))
+    for first in range(0, len(positions), size):
+        block = np.arange(first, min(first + size, len(positions)))
+        pairs = tree.query_ball_point(positions[block], constants.near, return_sorted=True)
         pre = np.repeat(block, [len(p) for p in pairs])
         post = np.concatenate([np.asarray(p, dtype=np.int64) for p in pairs])
-        probability = _connection_probability(pre, post, _squared_distance(positions, pre, post), n_exc)
+        probability = _connection_probability(pre, post, _squared_distance(positions, pre, post), n_exc, constants)
         kept = (random.random(len(pre)) < probability) & (pre != post)
         chosen.append(np.stack([pre[kept], post[kept]]))
     return np.concatenate(chosen, axis=1)
 
 
-def _far_pairs(positions, n_exc, random):
-    """Draw the synapses between neurons more than _NEAR apart: int [2, n] (pre, post).
+def _far_pairs(positions, n_exc, random, constants):
+    """Draw the synapses between neurons more than `near` apart: int [2, n] (pre, post).
 
     Few of very many pairs are connected. So candidates are drawn with an upper bound of the probability of
     such pairs, and each is kept with its own probability divided by this bound.
     """
     n = len(positions)
-    bound = max(CONNECTION_SCALE.values()) * np.exp(-((_NEAR / CONNECTION_LENGTH) ** 2))
+    bound = constants.scale.max() * np.exp(-((constants.near / constants.connection_length) ** 2))
     n_candidates = random.binomial(n * n, bound)
     pre, post = np.divmod(random.choice(n * n, size=n_candidates, replace=False), n)
     squared = _squared_distance(positions, pre, post)
-    probability = np.where(squared > _NEAR**2, _connection_probability(pre, post, squared, n_exc), 0.0)
+    probability = _connection_probability(pre, post, squared, n_exc, constants)
+    probability = np.where(squared > constants.near**2, probability, 0.0)
     kept = random.random(n_candidates) < probability / bound
     return np.stack([pre[kept], post[kept]])
 
 
-def _input_pairs(n_liquid, n_inputs, random):
+def _input_pairs(n_liquid, n_inputs, random, constants):
     """Draw floor(0.15 * R * I) input synapses without replacement: int [2, n] (pre, post)."""
     possible = n_liquid * n_inputs
-    chosen = random.choice(possible, size=possible * INPUT_DENSITY_PERCENT // 100, replace=False, shuffle=False)
+    size = math.floor(_exactly(constants.input_density) * possible)
+    chosen = random.choice(possible, size=size, replace=False, shuffle=False)
     source, post = np.divmod(chosen, max(n_liquid, 1))
     return np.stack([n_liquid + source, post])
 

@@ -79,6 +79,13 @@ def chosen(group: type[_T], values: Mapping[str, Value]) -> _T:
     return group(**{name: values[name] for name, _ in constants_of(group) if name in values})
 
 
+def differing(group: Constants) -> dict[str, Any]:
+    """Return those constants of a group that differ from the published ones, by name."""
+    kind = type(group)
+    values = {name: getattr(group, name) for name, _ in constants_of(kind)}
+    return {name: value for name, value in values.items() if value != default_of(kind, name)}
+
+
 def as_text(values: Mapping[str, Value]) -> list[str]:
     """Return NAME=VALUE for each value, as --set takes it."""
     return [f"{name}={plain(value)}" for name, value in values.items()]
