@@ -5,19 +5,24 @@ classes, or their gradient. Both loops are written out row by row, for two and f
 stay in registers, counts are converted where they are used, and every loaded value is used several times. More classes
 than ten are worked on in tiles of ten rows. Rows that fill up the last tile have zero weights and zero errors.
 
-The compiler may reorder sums (once, when it vectorises them), but the number of threads never does: one thread goes
-through a batch, so the same build gives the same bits.
+The work on a batch is divided into shares, one for each thread: of the samples where a sum goes over neurons, of the
+neurons where it goes over samples. So no sum is divided: the compiler may reorder sums (once, when it vectorises them),
+but the number of threads never does, and the same build gives the same bits.
 """
 
 import math
 
 import numpy as np
+from numba import njit
 
+from nalsm.readout.barrier import wait_for_all
 from nalsm.support.compiling import compiled
 
 f32 = np.float32
 
 ROWS = 10  # of a tile
+_PREDICTED = 250  # samples that are predicted at a time
+SAMPLES, NEURONS = 2, 16  # a share has a multiple of them: what a loop takes at a time
 WEIGHT_PENALTY = f32(5e-10)
 LEARNING_RATE = f32(0.1)
 RHO = f32(0.95)
@@ -53,13 +58,25 @@ def weighted_sums(counts: np.ndarray, weights: np.ndarray, first: int, out: np.n
             out[other, first + k] = b
 
 
+def part(n: int, unit: int, share: int, n_shares: int) -> tuple[int, int]:
+    """Return where a share (0..n_shares - 1) of n things begins and ends, in whole units but for the last."""
+    n_units = -(-n // unit)
+    return n_units * share // n_shares * unit, min(n_units * (share + 1) // n_shares * unit, n)
+
+
+_part = njit(part)
+
+
 @compiled(fastmath={"contract"})
-def add_outer_products(counts: np.ndarray, errors: np.ndarray, first: int, out: np.ndarray) -> None:
-    """out [10, R] += errors [B + 3, first:first + 10] x counts [B, R]; the last three rows of errors are zero."""
+def add_outer_products(counts: np.ndarray, begin: int, errors: np.ndarray, first: int, out: np.ndarray) -> None:
+    """out [10, n] += errors [B + 3, first:first + 10] x counts [B, begin:begin + n].
+
+    The last three rows of errors are zero.
+    """
     last = counts.shape[0] - 1
     for s in range(0, last + 1, 4):
-        row0, row1 = counts[s], counts[min(s + 1, last)]
-        row2, row3 = counts[min(s + 2, last)], counts[min(s + 3, last)]
+        row0, row1 = counts[s][begin:], counts[min(s + 1, last)][begin:]
+        row2, row3 = counts[min(s + 2, last)][begin:], counts[min(s + 3, last)][begin:]
         e0 = of_four_samples(errors, s, first)
         e1 = of_four_samples(errors, s, first + 1)
         e2 = of_four_samples(errors, s, first + 2)
@@ -102,17 +119,21 @@ def forward(
 
 
 @compiled
-def errors_and_loss(
-    logits: np.ndarray, labels: np.ndarray, targets: tuple[float, float], n_classes: int, errors: np.ndarray
-) -> float:
-    """Fill errors [B + 3, C of P] with d loss / d logits; return the mean cross-entropy.
+def errors_and_losses(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    targets: tuple[float, float],
+    weight: float,
+    n_classes: int,
+    errors: np.ndarray,
+    losses: np.ndarray,
+) -> None:
+    """Fill errors [n, C of P] with weight * d cross-entropy / d logits, losses [n] with the cross-entropies.
 
-    logits : [B, C of P]; labels : [B]; targets : the probabilities of the sample's class and of each other class
+    logits : [n, C of P]; labels : [n]; targets : the probabilities of the sample's class and of each other class
+    weight : of a sample in the mean over its batch
     """
-    n_samples = len(labels)
-    loss = 0.0
-    share = f32(1) / f32(n_samples)
-    for b in range(n_samples):
+    for b in range(len(labels)):
         largest = f32(-np.inf)
         for k in range(n_classes):
             largest = max(largest, logits[b, k])
@@ -121,11 +142,11 @@ def errors_and_loss(
             errors[b, k] = math.exp(logits[b, k] - largest)
             total += errors[b, k]
         log_total = largest + math.log(total)
+        losses[b] = 0.0
         for k in range(n_classes):
             target = targets[0] if k == labels[b] else targets[1]
-            errors[b, k] = (errors[b, k] / total - target) * share
-            loss += target * (log_total - logits[b, k])
-    return loss / n_samples
+            errors[b, k] = (errors[b, k] / total - target) * weight
+            losses[b] += target * (log_total - logits[b, k])
 
 
 @compiled(fastmath={"contract"})
@@ -150,29 +171,59 @@ def train_block(
     biases: np.ndarray,
     squares: tuple[np.ndarray, np.ndarray],
     steps: tuple[np.ndarray, np.ndarray],
+    room: tuple[np.ndarray, np.ndarray, np.ndarray],
+    share: int,
+    n_shares: int,
+    arrived: np.ndarray,
 ) -> float:
-    """Make one step on each batch of counts [batches, B, R]; return the sum of the batches' losses.
+    """Do a share of one step on each batch of counts [batches, B, R]; share 0 returns the sum of the batches' losses.
 
-    factors, labels : [batches, B]; targets : as in `errors_and_loss`
+    All shares have to run at the same time, each in a thread of its own.
+
+    factors, labels : [batches, B]; targets : as in `errors_and_losses`
     weights [P, R], biases [C] and Adadelta's averages squares, steps (of weights and biases) are changed
+    room : logits, errors (float32 [B, P] each, zeros) and losses (float64 [B]); the same arrays for all shares
+    arrived : int64 [1], 0; the same for all shares
     """
-    batch_size, n_rows, n_classes = counts.shape[1], len(weights), len(biases)
-    logits = np.empty((batch_size, n_rows), f32)
-    errors = np.zeros((batch_size + 3, n_rows), f32)
-    gradient = np.empty_like(weights)
+    logits, errors, losses = room
+    batch_size, n_neurons = counts.shape[1:]
+    n_classes = len(biases)
+    first, last = _part(batch_size, SAMPLES, share, n_shares)
+    begin, end = _part(n_neurons, NEURONS, share, n_shares)
+    # Its own copies: what another core has written is slow to read, and two cores that write to the same line of the
+    # cache wait for each other.
+    scaled = np.zeros((batch_size + 3, len(weights)), f32)
+    gradient, bias_gradient = np.empty((len(weights), end - begin), f32), np.empty(n_classes, f32)
     loss = 0.0
     for batch in range(len(counts)):
-        forward(counts[batch], factors[batch], weights, biases, logits)
-        loss += errors_and_loss(logits, labels[batch], targets, n_classes, errors)
-        bias_gradient = errors.sum(axis=0)[:n_classes]
+        own = factors[batch, first:last]
+        forward(counts[batch, first:last], own, weights, biases, logits[first:last])
+        errors_and_losses(
+            logits[first:last], labels[batch, first:last], targets, f32(1) / f32(batch_size), n_classes,
+            errors[first:last], losses[first:last],
+        )  # fmt: skip
+        if share == 0:
+            loss += 0.5 * WEIGHT_PENALTY * sum_of_squares(weights.ravel())
+        wait_for_all(arrived, (2 * batch + 1) * n_shares)
         for b in range(batch_size):
-            errors[b] *= factors[batch, b]
+            for k in range(n_classes):
+                scaled[b, k] = errors[b, k] * factors[batch, b]
         gradient[:] = 0
-        for first in range(0, n_rows, ROWS):
-            add_outer_products(counts[batch], errors, first, gradient[first : first + ROWS])
-        loss += 0.5 * WEIGHT_PENALTY * sum_of_squares(weights.ravel())
-        adadelta(weights.ravel(), squares[0].ravel(), steps[0].ravel(), gradient.ravel(), WEIGHT_PENALTY)
-        adadelta(biases, squares[1], steps[1], bias_gradient, f32(0))
+        for row in range(0, len(weights), ROWS):
+            add_outer_products(counts[batch], begin, scaled, row, gradient[row : row + ROWS])
+        for row in range(len(weights)):
+            adadelta(
+                weights[row, begin:end], squares[0][row, begin:end], steps[0][row, begin:end],
+                gradient[row], WEIGHT_PENALTY,
+            )  # fmt: skip
+        if share == 0:
+            bias_gradient[:] = 0
+            for b in range(batch_size):
+                for k in range(n_classes):
+                    bias_gradient[k] += errors[b, k]
+            adadelta(biases, squares[1], steps[1], bias_gradient, f32(0))
+            loss += losses.sum() / batch_size
+        wait_for_all(arrived, (2 * batch + 2) * n_shares)
     return loss
 
 
@@ -186,14 +237,14 @@ def sum_of_squares(values: np.ndarray) -> np.floating:
 
 @compiled
 def predict(counts: np.ndarray, factors: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
-    """Return the class with the largest logit (the first of equals) of counts [batches, B, R]: int32 [batches, B]."""
-    n_batches, batch_size = factors.shape
-    classes = np.zeros((n_batches, batch_size), np.int32)
-    logits = np.empty((batch_size, len(weights)), f32)
-    for batch in range(n_batches):
-        forward(counts[batch], factors[batch], weights, biases, logits)
-        for b in range(batch_size):
+    """Return the class with the largest logit (the first of equals) of counts [n, R], factors [n]: int32 [n]."""
+    classes = np.zeros(len(counts), np.int32)
+    logits = np.empty((_PREDICTED, len(weights)), f32)
+    for first in range(0, len(counts), _PREDICTED):
+        some = counts[first : first + _PREDICTED]
+        forward(some, factors[first : first + _PREDICTED], weights, biases, logits)
+        for b in range(len(some)):
             for k in range(1, len(biases)):
-                if logits[b, k] > logits[b, classes[batch, b]]:
-                    classes[batch, b] = k
+                if logits[b, k] > logits[b, classes[first + b]]:
+                    classes[first + b] = k
     return classes

@@ -16,12 +16,13 @@ Source: Ivanov and Michmizos, NeurIPS 2021, supplement; Adadelta: M. D. Zeiler, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from nalsm.readout import kernels
 from nalsm.readout.counts import CountBlock, largest_share
+from nalsm.readout.team import ALONE, Team
 
 _STATE = ("weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step")
 
@@ -31,12 +32,13 @@ class Readout:
 
     n_liquid : number of liquid neurons, R
     n_classes : number of classes C, at least 2; labels are 0..C-1
+    team : threads that share the work; their number changes no bit
     """
 
-    def __init__(self, n_liquid: int, n_classes: int = 10) -> None:
+    def __init__(self, n_liquid: int, n_classes: int = 10, team: Team = ALONE) -> None:
         if n_liquid < 1 or n_classes < 2:
             raise ValueError(f"a readout needs a neuron and two classes at least, not {n_liquid} and {n_classes}")
-        self.n_liquid, self.n_classes = n_liquid, n_classes
+        self.n_liquid, self.n_classes, self._team = n_liquid, n_classes, team
         rows = -(-n_classes // kernels.ROWS) * kernels.ROWS  # the kernels work on tiles of ten rows
         shapes = {"weights": (rows, n_liquid), "biases": (n_classes,)}
         self._state = {name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE}
@@ -44,7 +46,7 @@ class Readout:
         self._largest: float | None = None  # set by `fit`
 
     @classmethod
-    def from_parameters(cls, weights: np.ndarray, biases: np.ndarray) -> Readout:
+    def from_parameters(cls, weights: np.ndarray, biases: np.ndarray, team: Team = ALONE) -> Readout:
         """Return a readout with these parameters (copied) and a fresh optimiser.
 
         weights : [R, C]; biases : [C]. Raises ValueError for other shapes.
@@ -52,7 +54,8 @@ class Readout:
         weights, biases = np.asarray(weights), np.asarray(biases)
         if weights.ndim != 2 or biases.shape != weights.shape[1:]:
             raise ValueError(f"weights {list(weights.shape)} and biases {list(biases.shape)} do not fit together")
-        readout = cls(*weights.shape)
+        n_liquid, n_classes = weights.shape
+        readout = cls(n_liquid, n_classes, team)
         readout._state["weights"][: readout.n_classes] = weights.T
         readout._state["biases"][:] = biases
         return readout
@@ -75,23 +78,47 @@ class Readout:
         return self.train_block(CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None]))
 
     def train_block(self, block: CountBlock) -> float:
-        """Make one step on each batch of a block, in order; return the sum of their losses.
+        """Make one step on each batch of a block; see `train_blocks`."""
+        return self.train_blocks([block])
+
+    def train_blocks(self, blocks: Sequence[CountBlock]) -> float:
+        """Make one step on each batch of the blocks, in order; return the sum of their losses.
 
         Raises ValueError for another number of neurons, or for labels outside 0..C-1.
         """
-        self._require_fitting(block)
-        self._require_labels(block)
+        labels = [self._labels(block) for block in blocks]
         weights, biases, *averages = (self._state[name] for name in _STATE)
         squares, steps = tuple(averages[:2]), tuple(averages[2:])
-        arrays = block.counts, block.factors, block.labels
-        return kernels.train_block(*arrays, self._targets, weights, biases, squares, steps)
+        rooms = {size: self._room(size) for size in {block.counts.shape[1] for block in blocks}}
+        n_shares = self._team.size_for(max(rooms, default=0) * self.n_liquid)
+        arrived = np.zeros((len(blocks), 1), np.int64)
 
-    def train_cycle(self, blocks: Iterable[CountBlock]) -> float:
-        """Make one step on each batch of all blocks, in order; return the mean of their losses."""
+        def work(share: int) -> float:
+            loss = 0.0
+            try:
+                for block, wanted, counter in zip(blocks, labels, arrived, strict=True):
+                    room = rooms[block.counts.shape[1]]
+                    loss += kernels.train_block(
+                        block.counts, block.factors, wanted, self._targets, weights, biases, squares, steps, room,
+                        share, n_shares, counter,
+                    )  # fmt: skip
+            except BaseException:
+                arrived[:] = np.iinfo(np.int64).max // 2  # no other share is to wait for this one
+                raise
+            return loss
+
+        return self._team.work(work, n_shares)[0]
+
+    def _room(self, batch_size: int) -> tuple[np.ndarray, ...]:
+        """Return the arrays that `kernels.train_block` works in."""
+        return *np.zeros((2, batch_size, len(self._state["weights"])), np.float32), np.empty(batch_size)
+
+    def train_cycle(self, groups: Iterable[Sequence[CountBlock]]) -> float:
+        """Make one step on each batch of all groups of blocks, in order; return the mean of their losses."""
         loss, n_batches = 0.0, 0
-        for block in blocks:
-            loss += self.train_block(block)
-            n_batches += len(block.counts)
+        for blocks in groups:
+            loss += self.train_blocks(blocks)
+            n_batches += sum(len(block.counts) for block in blocks)
         return loss / n_batches
 
     def fit(
@@ -118,8 +145,8 @@ class Readout:
         self.restore({name: np.zeros_like(array) for name, array in self.state().items()})
         best, kept = -1, self.state()
         for _ in range(cycles):
-            self.train_cycle(train)
-            right = sum(self.count_correct(block) for block in valid)
+            self.train_cycle([train])
+            right = self.count_correct_of_blocks(valid)
             if valid and right > best:
                 best, kept = right, self.state()
         if valid:
@@ -137,12 +164,33 @@ class Readout:
             return self.predict(CountBlock.pack(np.asarray(counts)[None], largest=self._largest))[0]
         block = counts
         self._require_fitting(block)
-        return kernels.predict(block.counts, block.factors, self._state["weights"], self._state["biases"])
+        n_shares = self._team.size_for(block.counts.size)
+        shares = self._team.work(lambda share: self._predict(block, share, n_shares)[0], n_shares)
+        return np.concatenate(shares).reshape(block.factors.shape)
+
+    def _predict(self, block: CountBlock, share: int, n_shares: int) -> tuple[np.ndarray, slice]:
+        """Return the classes of a share of a block's samples, and where these are among all."""
+        samples = slice(*kernels.part(block.n_samples, kernels.SAMPLES, share, n_shares))
+        counts, factors = block.counts.reshape(-1, self.n_liquid)[samples], block.factors.ravel()[samples]
+        return kernels.predict(counts, factors, self._state["weights"], self._state["biases"]), samples
 
     def count_correct(self, block: CountBlock) -> int:
-        """Return how many samples of a block are classified correctly; raises ValueError as `train_block` does."""
-        self._require_labels(block)
-        return int(np.count_nonzero(self.predict(block) == block.labels))
+        """Return how many samples of a block are classified correctly; see `count_correct_of_blocks`."""
+        return self.count_correct_of_blocks([block])
+
+    def count_correct_of_blocks(self, blocks: Sequence[CountBlock]) -> int:
+        """Return how many samples of the blocks are classified correctly; raises ValueError as `train_blocks` does."""
+        labels = [self._labels(block).ravel() for block in blocks]
+        n_shares = self._team.size_for(sum(block.counts.size for block in blocks))
+
+        def work(share: int) -> int:
+            found = 0
+            for block, wanted in zip(blocks, labels, strict=True):
+                classes, samples = self._predict(block, share, n_shares)
+                found += int(np.count_nonzero(classes == wanted[samples]))
+            return found
+
+        return sum(self._team.work(work, n_shares))
 
     def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
         """Return the fraction of samples that `predict` gets right; arguments and errors as of `train_batch`."""
@@ -164,10 +212,13 @@ class Readout:
         if block.counts.shape[2] != self.n_liquid:
             raise ValueError(f"the counts are of {block.counts.shape[2]} neurons, the readout has {self.n_liquid}")
 
-    def _require_labels(self, block: CountBlock) -> None:
+    def _labels(self, block: CountBlock) -> np.ndarray:
+        """Return the labels of a block that fits; raises ValueError for one that does not."""
+        self._require_fitting(block)
         labels = block.labels
         if labels is None or labels.min(initial=0) < 0 or labels.max(initial=0) >= self.n_classes:
             raise ValueError(f"every sample needs a label in 0..{self.n_classes - 1}")
+        return labels
 
 
 def _target_probabilities(n_classes: int) -> tuple[np.float32, np.float32]:

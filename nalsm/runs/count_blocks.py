@@ -52,9 +52,14 @@ class CountBlocks:
             raise
 
     def __iter__(self) -> Iterator[CountBlock]:
+        return (block for group in self.groups() for block in group)
+
+    def groups(self) -> Iterator[list[CountBlock]]:
+        """Yield all blocks in order, together those that may be in memory together: all, or one after another."""
         if self._spill is None:
-            return map(self._fetch, self._blocks)
-        return (block for _, block in prefetch(self._fetch, self._blocks))
+            yield [self._fetch(block) for block in self._blocks]
+        else:
+            yield from ([block] for _, block in prefetch(self._fetch, self._blocks))
 
     def _fetch(self, block: CountBlock | _Spilled) -> CountBlock:
         return block.read(self._spill) if isinstance(block, _Spilled) else block

@@ -1,24 +1,25 @@
 """The last stage of a run: training cycles of the readout over the counts, each followed by an evaluation.
 
-While one cycle trains, the readout of the cycle before is evaluated in a second thread.
+While some of the threads train one cycle, the others evaluate the readout of the cycle before.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nalsm.readout import Readout
+from nalsm.readout import Readout, Team
 from nalsm.runs.count_blocks import CountBlocks, open_count_blocks
 from nalsm.runs.event_log import EventLog
 from nalsm.runs.history import Arrays, History, KeptReadouts, Result
 from nalsm.runs.names import SPLITS
 from nalsm.support.prefetching import prefetch
+from nalsm.support.resources import cores
 from nalsm.support.tuning import TUNING
 
 if TYPE_CHECKING:
@@ -40,8 +41,24 @@ def train_readout(run: Session) -> Result:
 
     run : a Session whose counts are complete
     """
+    with ExitStack() as stack:
+        threads = min(run.settings.machine.threads or cores(), cores())  # more would wait for each other without a core
+        teams = [stack.enter_context(Team(size)) for size in divided(threads)]
+        return _train_and_evaluate(run, *teams)
+
+
+def divided(threads: int) -> tuple[int, int]:
+    """Return how many threads train and how many evaluate, at least one each.
+
+    A cycle's evaluation (on all samples, but forward only) takes three fifths of the time of its training.
+    """
+    evaluating = max(1, round(threads * 3 / 8))
+    return max(1, threads - evaluating), evaluating
+
+
+def _train_and_evaluate(run: Session, training: Team, evaluating: Team) -> Result:
     settings, folder, n_cycles = run.settings, run.folder, run.settings.sizes.cycles
-    readout = Readout(run.network.n_liquid, len(settings.source.classes))
+    readout = Readout(run.network.n_liquid, len(settings.source.classes), training)
     history = History(n_cycles)
     kept = KeptReadouts(folder, settings.keep_weights_every)
     found = folder.read_if_good(folder.readout_checkpoint, run.say)
@@ -59,7 +76,9 @@ def train_readout(run: Session) -> Result:
         kept.start(run.say)
     blocks = open_count_blocks(run)
     log = EventLog(folder.event_log, history.done, run.say)
-    cycles = prefetch(lambda cycle: _evaluate(cycle, blocks), _train(readout, blocks, n_cycles - history.done))
+    cycles = prefetch(
+        lambda cycle: _evaluate(cycle, blocks, evaluating), _train(readout, blocks, n_cycles - history.done)
+    )
     saved = time.monotonic()
     with run.progress(n_cycles, "readout", "cycles", done=history.done) as bar, closing(log), closing(cycles):
         for cycle, accuracies in cycles:
@@ -80,18 +99,16 @@ def train_readout(run: Session) -> Result:
 def _train(readout: Readout, blocks: dict[str, CountBlocks], n_cycles: int) -> Iterator[_Cycle]:
     """Train cycle after cycle."""
     for _ in range(n_cycles):
-        loss = readout.train_cycle(blocks["train"])
+        loss = readout.train_cycle(blocks["train"].groups())
         state = {f"state_{name}": array for name, array in readout.state().items()}
         yield _Cycle(loss, readout.weights, readout.biases, state)
 
 
-def _evaluate(cycle: _Cycle, blocks: dict[str, CountBlocks]) -> dict[str, float]:
+def _evaluate(cycle: _Cycle, blocks: dict[str, CountBlocks], team: Team) -> dict[str, float]:
     """Return the accuracy (a fraction) of a cycle's readout on each split."""
-    readout = Readout.from_parameters(cycle.weights, cycle.biases)
-    return {
-        split: sum(readout.count_correct(block) for block in blocks[split]) / blocks[split].n_samples
-        for split in SPLITS
-    }
+    readout = Readout.from_parameters(cycle.weights, cycle.biases, team)
+    correct = {split: sum(map(readout.count_correct_of_blocks, blocks[split].groups())) for split in SPLITS}
+    return {split: correct[split] / blocks[split].n_samples for split in SPLITS}
 
 
 def _has_results(run: Session) -> bool:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from nalsm.readout import CountBlock, Readout, sample_factors
+from nalsm.readout import CountBlock, Readout, Team, kernels, sample_factors
+from nalsm.runs.readout_training import divided
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "readout_and_analysis.npz"
 STATE = {"weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step"}
@@ -293,6 +296,64 @@ def test_returned_parameters_do_not_change():
     before[:] = 99
     assert readout.weights.max() < 99
     assert frozen.weights.max() < 99
+
+
+# ---- threads --------------------------------------------------------------------------------------
+
+
+@given(
+    n_liquid=st.integers(1, 700), batches=st.lists(st.integers(1, 120), min_size=1, max_size=3),
+    n_classes=st.integers(2, 12), most=st.sampled_from([60, 2000]), size=st.integers(2, 5), seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(max_examples=25, deadline=None)
+@example(n_liquid=1000, batches=[250], n_classes=10, most=60, size=5, seed=0)
+def test_threads_change_no_bit(n_liquid, batches, n_classes, most, size, seed):
+    """Whatever their number, and however samples and neurons are divided: state, loss and predictions are equal."""
+    blocks = [
+        CountBlock.pack(*random_batches(seed + k, 2, batch, n_liquid, most, n_classes))
+        for k, batch in enumerate(batches)
+    ]
+
+    class Divided(Team):
+        def size_for(self, products):
+            return self.size  # also where the work is too little to be divided
+
+    found = []
+    for team in (Team(1), Divided(size)):
+        with team:
+            readout = Readout(n_liquid, n_classes, team)
+            losses = [readout.train_blocks(blocks) for _ in range(2)]
+            found.append((readout, losses, readout.count_correct_of_blocks(blocks), readout.predict(blocks[0])))
+    (one, *results), (other, *same_results) = found
+    assert_same_state(one, other)
+    assert [str(result) for result in results] == [str(result) for result in same_results]
+    assert one.weights.any()
+
+
+@given(n=st.integers(0, 300), unit=st.integers(1, 70), n_shares=st.integers(1, 20))
+def test_parts_are_everything_once(n, unit, n_shares):
+    parts = [kernels.part(n, unit, share, n_shares) for share in range(n_shares)]
+    assert [k for begin, end in parts for k in range(begin, end)] == list(range(n))
+    assert all(begin % unit == 0 for begin, end in parts if begin < end)
+
+
+def test_a_share_that_fails_leaves_no_other_waiting(monkeypatch):
+    original, counts = kernels.train_block, np.ones((1, 100, 400), np.uint8)
+
+    def failing(*arguments):
+        if arguments[-3] == 1:
+            raise MemoryError
+        return original(*arguments)
+
+    monkeypatch.setattr(kernels, "train_block", failing)
+    with Team(3) as team, pytest.raises(MemoryError):
+        Readout(400, 10, team).train_block(CountBlock.pack(counts, np.zeros((1, 100), int)))
+
+
+def test_little_work_is_not_divided():
+    with Team(4) as team:
+        assert [team.size_for(products) for products in (0, 19_999, 20_000, 250_000)] == [1, 1, 2, 4]
+    assert [divided(threads) for threads in (1, 2, 3, 4, 8, 16)] == [(1, 1), (1, 1), (2, 1), (2, 2), (5, 3), (10, 6)]
 
 
 # ---- other numbers of classes ---------------------------------------------------------------------
