@@ -65,7 +65,7 @@ class Question:
         """A good answer, in words."""
         if isinstance(self.kind, tuple):
             return " or ".join(self.kind)
-        noun = {int: "a whole number", float: "a number"}[self.kind]
+        noun = {int: "a whole number", float: "a number", Path: "a path", str: "a text"}[self.kind]
         if math.isinf(self.low) and math.isinf(self.high):
             return noun
         if math.isinf(self.high):
@@ -74,13 +74,13 @@ class Question:
 
     def parse(self, text: str) -> Any:
         """Return the value of an answer; raises UserError that says what was read and what is expected."""
+        bad = UserError(f"{self.title}: read {_quoted(text.strip())}, expected {self.expected}")
+        if self.prompt and len(text) >= _LONGEST_ANSWER:  # the rest of the line must not answer another question
+            raise bad
         if self.kind is Path:
             return parse_path(text, self.title)
         if self.kind is str:
             return text
-        bad = UserError(f"{self.title}: read {_quoted(text.strip())}, expected {self.expected}")
-        if len(text) >= _LONGEST_ANSWER:  # the rest of the line must not answer another question
-            raise bad
         text = text.strip()
         if isinstance(self.kind, tuple):
             for choice in self.kind:

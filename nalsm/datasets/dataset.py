@@ -8,8 +8,9 @@ import numpy as np
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import stream
 
-N_CLASSES = 10  # of every data set
+N_CLASSES = 10  # of every published data set
 SIMULATED = "simulated "  # begins the names of simulated data sets
+OWN = "own data"  # begins the names of data sets that users bring
 
 
 class Split(Protocol):
@@ -17,7 +18,7 @@ class Split(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """The classes of the samples: uint8 [n]."""
+        """The classes of the samples: uint8 [n], uint16 if there are more than 256."""
 
     @property
     def sample_ids(self) -> np.ndarray:

@@ -5,19 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nalsm.datasets.packing import (
-    HeldRecordings,
-    PackedRecordings,
-    decode_events,
-    earliest_at,
-    event_inputs,
-    event_times,
-)
-from nalsm.encoding import N_EVENT_INPUTS
+from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.packing import NMNIST_CODE, EventCode, HeldRecordings, PackedRecordings
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import stream
-
-LONGEST_SNAPSHOT = 297  # ms; a recording lasts 300
 
 
 @dataclass(frozen=True)
@@ -25,7 +16,7 @@ class EventSplit:
     """Samples of an event camera; see `nalsm.datasets.Split`.
 
     recordings : where the events are; places : int64 [n], which of these recordings belong to the split
-    labels : uint8 [n]; sample_ids : int64 [n]
+    labels : uint8 or uint16 [n]; sample_ids : int64 [n]
     """
 
     recordings: PackedRecordings | HeldRecordings
@@ -44,12 +35,12 @@ class EventSplit:
 
     def detached(self, indices: np.ndarray) -> "EventSplit":
         """See `nalsm.datasets.Split.detached`."""
-        recordings = HeldRecordings(self.recordings.read(self.places[indices]))
+        recordings = HeldRecordings(self.recordings.read(self.places[indices]), self.recordings.code)
         return replace(self.subset(indices), recordings=recordings, places=np.arange(len(indices)))
 
     def events(self, indices: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-        """Return (x, y, p, t_us) of each recording, int64 [n_events] each, ordered by time."""
-        return [decode_events(events) for events in self.recordings.read(self.places[indices])]
+        """Return (x, y, p, t) of each recording, int64 [n_events] each, ordered by time; t in ticks, N-MNIST's us."""
+        return [self.recordings.code.decode(events) for events in self.recordings.read(self.places[indices])]
 
     def presentation(self, indices: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """See `nalsm.datasets.Split.presentation`. The raster does not depend on the seed."""
@@ -57,27 +48,42 @@ class EventSplit:
 
     def snapshots(self, indices: np.ndarray, numbers: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """See `nalsm.datasets.Split.snapshots`. A snapshot is a window of the recording with a random start."""
-        latest = LONGEST_SNAPSHOT + 1 - steps  # 278 for the published 20 ms
+        longest = self.recordings.code.longest_snapshot
+        latest = longest + 1 - steps  # 278 for N-MNIST and the published 20 ms
         if latest < 1:
-            raise UserError(f"a snapshot of recordings may last {LONGEST_SNAPSHOT} ms at most, asked for {steps}")
+            raise UserError(f"a snapshot of recordings may last {longest} ms at most, asked for {steps}")
         first = [int(stream(seed, "nmnist snapshot start", number).integers(1, latest + 1)) for number in numbers]
         return self._rasters(indices, first, steps)
 
     def _rasters(self, indices: np.ndarray, first_ms: Sequence[int], steps: int) -> np.ndarray:
-        rasters = np.zeros((len(indices), steps, N_EVENT_INPUTS), np.uint8)
+        code = self.recordings.code
+        rasters = np.zeros((len(indices), steps, code.n_inputs), np.uint8)
         for raster, events, first in zip(rasters, self.recordings.read(self.places[indices]), first_ms, strict=True):
-            fill_raster(raster, events, first)
+            fill_raster(raster, events, first, code)
         return rasters
 
 
-def fill_raster(raster: np.ndarray, events: np.ndarray, first_ms: int) -> None:
-    """Enter packed events into a raster (uint8 [steps, 2312]) that begins at `first_ms`.
+def fill_raster(raster: np.ndarray, events: np.ndarray, first_ms: int, code: EventCode = NMNIST_CODE) -> None:
+    """Enter packed events into a raster (uint8 [steps, n_inputs]) that begins at step `first_ms`.
 
     Binning is that of `nalsm.encoding.raster_from_events`.
     """
-    margin = 1  # ms, because times are rounded
-    near = earliest_at((first_ms - margin) * 1000), earliest_at((first_ms + len(raster) + margin) * 1000)
-    events = events[slice(*np.searchsorted(events, near))]
-    ms = np.rint(event_times(events) / 1000).astype(np.int64) - first_ms
+    ticks = code.ticks_per_step
+    begin, end = first_ms - 1, first_ms + len(raster) + 1  # a step more at each end, because times are rounded
+    events = code.between(events, begin * ticks, end * ticks)
+    ms = np.rint(code.ticks(events) / ticks).astype(np.int64) - first_ms
     inside = (ms >= 0) & (ms < len(raster))
-    raster[ms[inside], event_inputs(events)[inside]] = 1
+    raster[ms[inside], code.inputs(events)[inside]] = 1
+
+
+def event_dataset(packed: PackedRecordings, name: str, n_valid: int, sample_ids: np.ndarray) -> Dataset:
+    """Return the Dataset of packed recordings; the last `n_valid` of the training set are the validation split.
+
+    sample_ids : int64 [n]
+    """
+    n, n_train = len(packed), packed.n_train
+    train, valid, test = (
+        EventSplit(packed, places, packed.labels[places], sample_ids[places])
+        for places in np.split(np.arange(n), [n_train - n_valid, n_train])
+    )
+    return Dataset(name, packed.code.n_inputs, train, valid, test, fingerprint=packed.fingerprint)

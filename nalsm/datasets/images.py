@@ -1,6 +1,7 @@
 """Still images as splits: each pixel has a rate, and its pulses are drawn for each presentation."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -16,9 +17,9 @@ N_VALID = 10_000  # the last of the training set
 class ImageSplit:
     """Samples that are images; see `nalsm.datasets.Split`.
 
-    images : uint8 or float32 [n, height, width], stored as they are, in a quarter of the memory of their rates
+    images : uint8 or float32 [n, ...], stored as they are; uint8 takes a quarter of the memory of their rates
     scale : float32 [n], factor from pixels to pulses per ms
-    labels : uint8 [n]; sample_ids : int64 [n]
+    labels : uint8 or uint16 [n]; sample_ids : int64 [n]
     """
 
     images: np.ndarray
@@ -49,25 +50,31 @@ class ImageSplit:
 
 
 def image_dataset(
-    name: str, train_images: np.ndarray, train_labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray
+    name: str,
+    train_images: np.ndarray,
+    train_labels: np.ndarray,
+    test_images: np.ndarray,
+    test_labels: np.ndarray,
+    n_valid: int = N_VALID,
+    scale_of: Callable[[np.ndarray], np.ndarray] = image_scale,
 ) -> Dataset:
-    """Return the Dataset of a training and a test set of images (uint8 [n, 28, 28]) and labels (int [n]).
+    """Return the Dataset of a training and a test set of images (uint8 or float32 [n, ...]) and labels (uint [n]).
 
-    The last 10,000 training images are the validation set. Training and validation images are normalised together, test
-    images by themselves. Sample ids count through the training set and then through the test set.
+    The last `n_valid` training images are the validation set. `scale_of` gives the factors from pixels to pulses per
+    ms: training and validation images are normalised together, test images by themselves. Sample ids count through the
+    training set and then through the test set.
     """
-    n, n_train = len(train_images), len(train_images) - N_VALID
-    scale = image_scale(train_images)
-    labels = np.asarray(train_labels, np.uint8)
+    n, n_train = len(train_images), len(train_images) - n_valid
+    scale = scale_of(train_images)
     ids = np.arange(n + len(test_images))
     fingerprint = content_checksum(
-        {"train": train_images, "train labels": labels, "test": test_images, "test labels": test_labels}, name
+        {"train": train_images, "train labels": train_labels, "test": test_images, "test labels": test_labels}, name
     )
     return Dataset(
         name,
         math.prod(np.shape(train_images)[1:]),
-        train=ImageSplit(train_images[:n_train], scale[:n_train], labels[:n_train], ids[:n_train]),
-        valid=ImageSplit(train_images[n_train:], scale[n_train:], labels[n_train:], ids[n_train:n]),
-        test=ImageSplit(test_images, image_scale(test_images), np.asarray(test_labels, np.uint8), ids[n:]),
+        train=ImageSplit(train_images[:n_train], scale[:n_train], train_labels[:n_train], ids[:n_train]),
+        valid=ImageSplit(train_images[n_train:], scale[n_train:], train_labels[n_train:], ids[n_train:n]),
+        test=ImageSplit(test_images, scale_of(test_images), test_labels, ids[n:]),
         fingerprint=fingerprint,
     )

@@ -16,10 +16,9 @@ import numpy as np
 
 from nalsm.console.progress import say
 from nalsm.datasets.dataset import SIMULATED, Dataset
-from nalsm.datasets.events import EventSplit
+from nalsm.datasets.events import event_dataset
 from nalsm.datasets.nmnist_folder import NAME, folder_source, layout
 from nalsm.datasets.packing import PackedRecordings, is_packed, pack
-from nalsm.encoding import N_EVENT_INPUTS
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 
 SIMULATED_NAME = SIMULATED + NAME
@@ -88,11 +87,7 @@ def load(path: Path, sizes: tuple[int, int], quiet: bool = False) -> Dataset:
     if packed.name != SIMULATED_NAME and (packed.name != NAME or (n_train, n - n_train) != sizes):
         raise DamagedFile(f"{NAME}: {path} has {packed.name}, {n_train} + {n - n_train}; pack the complete set again")
     ids = np.concatenate([np.arange(n_train), sizes[0] + np.arange(n - n_train)])
-    train, valid, test = (
-        EventSplit(packed, places, packed.labels[places], ids[places])
-        for places in np.split(np.arange(n), [n_train - n_train // 6, n_train])
-    )
-    return Dataset(packed.name, N_EVENT_INPUTS, train, valid, test, fingerprint=packed.fingerprint)
+    return event_dataset(packed, packed.name, n_train // 6, ids)
 
 
 def packed_path(folder: Path) -> Path:

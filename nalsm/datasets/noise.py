@@ -13,6 +13,7 @@ The noise of a sample depends only on the seed and the sample's id.
 Source: Ivanov and Michmizos, NeurIPS 2021 (kernel quality), and the program published with it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,16 +28,18 @@ from nalsm.support.random_streams import stream
 # ---- images ---------------------------------------------------------------------------------------
 
 
-def noisy_images(images: np.ndarray, sample_ids: np.ndarray, seed: int, strength: float) -> np.ndarray:
-    """Return images with noise on every pixel: float32 [n, height, width] in 0..255.
+def noisy_images(
+    images: np.ndarray, sample_ids: np.ndarray, seed: int, strength: float, white: float = 255.0
+) -> np.ndarray:
+    """Return images with noise on every pixel: float32 [n, ...] in 0..white.
 
-    images : uint8 [n, height, width]; sample_ids : int [n]
-    strength : standard deviation of the noise, in grey levels
+    images : uint8 or float32 [n, ...]; sample_ids : int [n]
+    strength : standard deviation of the noise, in grey levels, of which `white` has 255
     """
     noisy = np.empty(np.shape(images), np.float32)
     for result, image, sample_id in zip(noisy, images, sample_ids, strict=True):
-        noise = stream(seed, "pixel noise", sample_id).normal(0.0, strength, image.shape)
-        np.clip(image + noise, 0.0, 255.0, out=result, casting="same_kind")
+        noise = stream(seed, "pixel noise", sample_id).normal(0.0, strength * (white / 255), image.shape)
+        np.clip(image + noise, 0.0, white, out=result, casting="same_kind")
     return noisy
 
 
@@ -54,6 +57,22 @@ def noisy_image_test_set(dataset: Dataset, seed: int, strength: float) -> Datase
     test: Any = dataset.test  # an ImageSplit
     images = noisy_images(test.images, test.sample_ids, seed, strength)
     return replace(dataset, test=NoisyImages(images, image_scale(images), test.labels, test.sample_ids))
+
+
+def noise_of_own_images(probabilities: bool) -> Callable[[Dataset, int, float], Dataset]:
+    """Return what does the same to own data. White is the largest value of the training images.
+
+    probabilities : the values are probabilities of a pulse: white is 1, and the noisy values are not normalised
+    """
+
+    def noisy_test_set(dataset: Dataset, seed: int, strength: float) -> Dataset:
+        train, valid, test = (getattr(dataset, split) for split in ("train", "valid", "test"))
+        white = 1.0 if probabilities else float(max(train.images.max(), valid.images.max()))
+        images = noisy_images(test.images, test.sample_ids, seed, strength, white)
+        scale = test.scale if probabilities else image_scale(images)
+        return replace(dataset, test=NoisyImages(images, scale, test.labels, test.sample_ids))
+
+    return noisy_test_set
 
 
 # ---- recordings -----------------------------------------------------------------------------------

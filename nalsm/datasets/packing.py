@@ -1,7 +1,7 @@
 """Many small recordings of an event camera in one folder that is quick to read in any order.
 
-An event is one number: its time in microseconds, shifted left by 12 bits, plus the input it drives (polarity * 1156 +
-y * 34 + x, below 2**12). The folder contains two files:
+An event is one number: its time, shifted left, plus the input it drives. `EventCode` says how; for N-MNIST it is the
+time in microseconds, shifted left by 12 bits, plus polarity * 1156 + y * 34 + x. The folder contains two files:
 
     events.uint32   the events of all recordings, one after another and uncompressed (compression would save a fifth and
                     take three times as long), as numpy.memmap reads them
@@ -17,19 +17,20 @@ when the disk fails or the file is cut.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from nalsm.datasets.dataset import N_CLASSES
-from nalsm.encoding import N_EVENT_INPUTS, SENSOR_SIZE
+from nalsm.encoding import SENSOR_SIZE
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import TEMPORARY_SUFFIX, read_arrays, sync, write_arrays
 from nalsm.support.errors import DamagedFile, MachineError
@@ -39,44 +40,95 @@ from nalsm.support.tuning import TUNING
 EVENTS, INDEX = "events.uint32", "index.h5"
 _UNFINISHED = "unfinished-"
 _AGAIN = "make it again: python -m nalsm.datasets pack-nmnist --overwrite, or simulate-nmnist --overwrite"
-_INPUT_BITS = 12
-_LATEST_US = 2**20 - 1  # recordings last 0.3 s
 _VERSION = 2
+_BITS = 32  # of a packed event
 
 
-def encode_events(x: np.ndarray, y: np.ndarray, p: np.ndarray, t_us: np.ndarray) -> np.ndarray:
-    """Return the packed events of a recording, ordered by time: uint32 [m], m <= n.
+@dataclass(frozen=True)
+class EventCode:
+    """How events of a sensor become numbers; the defaults are N-MNIST's.
 
-    Events that no raster ever shows are dropped: those outside the field, and those later than 1 s.
-
-    x, y, p, t_us : int [n]; see `nalsm.encoding.raster_from_events`
+    sensor_size : (width, height, polarities); the input of an event is (p * height + y) * width + x
+    tick_us : microseconds of a tick; times are rounded to ticks, halves to even
+    ticks_per_step : ticks of a step of the raster, to which times are rounded again
+    latest : the last tick that is kept
+    duration : steps of a recording
+    Raises ValueError if a number does not fit, or an event does not fit into 32 bits.
     """
-    x, y, p, t_us = (np.asarray(values).astype(np.int64) for values in (x, y, p, t_us))
-    inside = (x >= 0) & (x < SENSOR_SIZE) & (y >= 0) & (y < SENSOR_SIZE) & (t_us >= 0) & (t_us <= _LATEST_US)
-    packed = (t_us << _INPUT_BITS) | ((p * SENSOR_SIZE + y) * SENSOR_SIZE + x)
-    return np.sort(packed[inside].astype(np.uint32))
+
+    sensor_size: tuple[int, int, int] = (SENSOR_SIZE, SENSOR_SIZE, 2)
+    tick_us: float = 1.0
+    ticks_per_step: int = 1000
+    latest: int = 2**20 - 1  # N-MNIST's last 0.3 s
+    duration: int = 300
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sensor_size", tuple(self.sensor_size))
+        numbers = (*self.sensor_size, self.ticks_per_step, self.latest + 1, self.duration)
+        if len(self.sensor_size) != 3 or not all(type(n) is int and 1 <= n <= 2**_BITS for n in numbers):
+            raise ValueError(f"a code of events has the numbers {numbers}")
+        if not 0 < self.tick_us < math.inf or self.input_bits + self.latest.bit_length() > _BITS:
+            raise ValueError(f"{self.n_inputs} inputs and {self.latest + 1} ticks do not fit into {_BITS} bits")
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs of a raster."""
+        return math.prod(self.sensor_size)
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of a packed event that are its input."""
+        return (self.n_inputs - 1).bit_length()
+
+    @property
+    def longest_snapshot(self) -> int:
+        """Steps that a snapshot of the initialisation may last: 297 of N-MNIST's 300."""
+        return longest_snapshot(self.duration)
+
+    def encode(self, x: np.ndarray, y: np.ndarray, p: np.ndarray, t_us: np.ndarray) -> np.ndarray:
+        """Return the packed events of a recording, ordered by time: uint32 [m], m <= n.
+
+        Events that no raster ever shows are dropped: those outside the field, and those later than `latest`. If a tick
+        is a step, events of an input in one tick become one.
+
+        x, y, p, t_us : int [n]; see `nalsm.encoding.raster_from_events`
+        """
+        width, height, _ = self.sensor_size
+        x, y, p = (np.asarray(values).astype(np.int64) for values in (x, y, p))
+        ticks = np.rint(np.asarray(t_us) / self.tick_us).astype(np.int64)
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (ticks >= 0) & (ticks <= self.latest)
+        packed = ((ticks << self.input_bits) | ((p * height + y) * width + x))[inside].astype(np.uint32)
+        return np.unique(packed) if self.ticks_per_step == 1 else np.sort(packed)
+
+    def decode(self, packed: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return (x, y, p, t), int64 [m] each, of packed events (uint32 [m]); t in ticks."""
+        width, height, _ = self.sensor_size
+        p, pixel = np.divmod(self.inputs(packed).astype(np.int64), width * height)
+        y, x = np.divmod(pixel, width)
+        return x, y, p, self.ticks(packed).astype(np.int64)
+
+    def ticks(self, packed: np.ndarray) -> np.ndarray:
+        """Return the ticks of packed events: uint32 [m]."""
+        return packed >> np.uint32(self.input_bits)
+
+    def inputs(self, packed: np.ndarray) -> np.ndarray:
+        """Return the input that each packed event drives: uint32 [m]."""
+        return packed & np.uint32(2**self.input_bits - 1)
+
+    def between(self, events: np.ndarray, first: int, end: int) -> np.ndarray:
+        """Return the part of the packed events of a recording at the ticks first..end-1."""
+        begin = np.searchsorted(events, np.uint32(min(max(first, 0), self.latest) << self.input_bits))
+        if end > self.latest:
+            return events[begin:]
+        return events[begin : np.searchsorted(events, np.uint32(max(end, 0) << self.input_bits))]
 
 
-def decode_events(packed: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return (x, y, p, t_us), int64 [m] each, of packed events (uint32 [m])."""
-    p, pixel = np.divmod(event_inputs(packed).astype(np.int64), SENSOR_SIZE**2)
-    y, x = np.divmod(pixel, SENSOR_SIZE)
-    return x, y, p, event_times(packed).astype(np.int64)
+def longest_snapshot(duration: int) -> int:
+    """Return the steps that a snapshot of a recording of so many steps may last."""
+    return max(duration - 3, 1)
 
 
-def event_times(packed: np.ndarray) -> np.ndarray:
-    """Return the microseconds of packed events: uint32 [m]."""
-    return packed >> np.uint32(_INPUT_BITS)
-
-
-def event_inputs(packed: np.ndarray) -> np.ndarray:
-    """Return the input that each packed event drives: uint32 [m]."""
-    return packed & np.uint32(2**_INPUT_BITS - 1)
-
-
-def earliest_at(t_us: int) -> np.uint32:
-    """Return the smallest packed event that can occur at this time (microseconds)."""
-    return np.uint32(min(max(t_us, 0), _LATEST_US) << _INPUT_BITS)
+NMNIST_CODE = EventCode()
 
 
 @dataclass(frozen=True)
@@ -84,10 +136,12 @@ class Source:
     """Recordings to be packed: the training set, then the test set, each in published order.
 
     name : name of the data set
-    labels : uint8 [n]; n_train : the first n_train of the n recordings are the training set
+    labels : uint8 or uint16 [n]; n_train : the first n_train of the n recordings are the training set
     events : function from place 0..n-1 to (x, y, p, t_us)
     origin : JSON-like; counts and digests that distinguish these recordings from others
     n_events : approximate number of all events, to estimate the space they need
+    code : how the events become numbers
+    own : JSON-like; what own recordings need beyond that, empty for N-MNIST
     """
 
     name: str
@@ -96,30 +150,36 @@ class Source:
     events: Callable[[int], tuple[np.ndarray, ...]]
     origin: dict[str, Any]
     n_events: int
+    code: EventCode = NMNIST_CODE
+    own: dict[str, Any] = field(default_factory=dict)
 
 
 class PackedRecordings:
     """A folder made by `pack`, open for reading.
 
-    name, labels, n_train, origin : see `Source`
+    name, labels, n_train, origin, code, own : see `Source`
     offsets : int64 [n + 1], the first event of each recording, then the number of all events
     fingerprint : SHA-256 of name, labels and events, which does not depend on the origin
     Raises FileNotFoundError, and DamagedFile if the index does not match its checksum or the events' size.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path, again: str = _AGAIN) -> None:
+        """Open the folder; again : ends the text of an error."""
+        self.path, self._again = Path(path), again
         try:
             arrays, attributes = read_arrays(self.path / INDEX)
             self.labels, self.offsets, self._crc32 = (arrays[name] for name in ("labels", "offsets", "crc32"))
             contents = {key: attributes[key] for key in ("name", "n_train", "events_sha256")}
             self.name, self.n_train, self._events_sha256 = contents.values()
-            self.origin = attributes["origin"]
+            self.origin, self.own = attributes["origin"], attributes.get("own", {})
+            self.code = EventCode(**self.own["code"]) if self.own else NMNIST_CODE
+            self._n_classes = len(self.own["classes"]) if self.own else N_CLASSES
             self._check()
         except DamagedFile as error:
-            raise DamagedFile(f"{error}; {_AGAIN}") from None
-        except (KeyError, ValueError) as error:
+            raise DamagedFile(f"{error}; {again}") from None
+        except (KeyError, ValueError, TypeError) as error:
             raise self._damaged(INDEX, error) from None
+        contents |= {"own": self.own} if self.own else {}
         self.fingerprint = content_checksum({"labels": self.labels, "offsets": self.offsets}, contents)
         self._events = open(self.path / EVENTS, "rb")  # noqa: SIM115 -- closed with this object
         if os.fstat(self._events.fileno()).st_size != 4 * int(self.offsets[-1]):
@@ -128,13 +188,14 @@ class PackedRecordings:
     def _check(self) -> None:
         """Raise ValueError if the index is inconsistent, as that of a forged file may be."""
         n = self.labels.size
-        sizes = (self.labels, np.uint8, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n)
+        kind = np.min_scalar_type(self._n_classes - 1)
+        sizes = (self.labels, kind, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n)
         for array, kind, size in sizes:
             if array.dtype != kind or array.shape != (size,):
                 raise ValueError(f"an array in it is {array.dtype} {array.shape}, expected {np.dtype(kind)} {(size,)}")
         if self.offsets[0] or (self.offsets[1:] < self.offsets[:-1]).any():
             raise ValueError("its recordings do not follow one another")
-        if self.labels.max(initial=0) >= N_CLASSES:
+        if self.labels.max(initial=0) >= self._n_classes:
             raise ValueError(f"it has labels up to {self.labels.max()}")
         if type(self.n_train) is not int or not 0 <= self.n_train <= n or not isinstance(self.name, str):
             raise ValueError("it has no valid name or number of training recordings")
@@ -152,7 +213,7 @@ class PackedRecordings:
             events = self._read(self.offsets[place], self.offsets[place + 1])
             if zlib.crc32(events) != self._crc32[place]:
                 raise self._damaged(EVENTS, f"recording {place} of it does not match {INDEX}")
-            if event_inputs(events).max(initial=0) >= N_EVENT_INPUTS:
+            if self.code.inputs(events).max(initial=0) >= self.code.n_inputs:
                 raise self._damaged(EVENTS, f"recording {place} of it has events of no pixel")
             recordings.append(events)
         return recordings
@@ -176,16 +237,17 @@ class PackedRecordings:
         return np.frombuffer(block, np.uint32)
 
     def _damaged(self, file: str, reason: object) -> DamagedFile:
-        return DamagedFile(f"{self.path / file} is damaged ({reason}); {_AGAIN}")
+        return DamagedFile(f"{self.path / file} is damaged ({reason}); {self._again}")
 
 
 class HeldRecordings:
     """Some recordings in memory, with the same `read` as PackedRecordings.
 
-    recordings : packed events of each, uint32 [events]
+    recordings : packed events of each, uint32 [events]; code : how they are packed
     """
 
-    def __init__(self, recordings: list[np.ndarray]) -> None:
+    def __init__(self, recordings: list[np.ndarray], code: EventCode = NMNIST_CODE) -> None:
+        self.code = code
         self._ends = np.cumsum([len(events) for events in recordings], dtype=np.int64)
         self._events = np.concatenate([*recordings, np.empty(0, np.uint32)])
 
@@ -264,7 +326,7 @@ def _pack_events(
             file.truncate(4 * sum(lengths))
         while len(lengths) < total:
             places = range(len(lengths), min(len(lengths) + step, total))
-            recordings = list(pool.map(lambda place: encode_events(*source.events(place)), places))
+            recordings = list(pool.map(lambda place: source.code.encode(*source.events(place)), places))
             _append(events, b"".join(recordings))
             note(recordings)
             write_arrays(index, {"lengths": np.array(lengths), "crc32": np.array(crc32, np.uint32)}, identity)
@@ -272,6 +334,7 @@ def _pack_events(
     offsets = np.cumsum([0, *lengths], dtype=np.int64)
     arrays = {"labels": source.labels, "offsets": offsets, "crc32": np.array(crc32, np.uint32)}
     attributes = {"name": source.name, "n_train": source.n_train, "origin": source.origin}
+    attributes |= {"own": source.own} if source.own else {}
     return arrays, {**attributes, "events_sha256": digest.hexdigest()}
 
 

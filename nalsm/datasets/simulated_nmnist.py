@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nalsm.datasets import mnist, nmnist
-from nalsm.datasets.packing import Source, decode_events, encode_events, is_packed, pack
+from nalsm.datasets.packing import NMNIST_CODE, Source, is_packed, pack
 from nalsm.encoding import SENSOR_SIZE
 from nalsm.support.compiling import compiled
 from nalsm.support.errors import DamagedFile, UserError
@@ -92,7 +92,7 @@ class Simulator:
         jitter = stream(self.seed, "simulated recording", number).normal(0, camera.jitter_ms, n)
         t_us = np.rint(1000 * np.clip(times[:n] + jitter, 0, self._end_ms)).astype(np.int64)
         p, pixel = np.divmod(inputs[:n], SENSOR_SIZE**2)
-        return decode_events(encode_events(pixel % SENSOR_SIZE, pixel // SENSOR_SIZE, p, t_us))
+        return NMNIST_CODE.decode(NMNIST_CODE.encode(pixel % SENSOR_SIZE, pixel // SENSOR_SIZE, p, t_us))
 
 
 @compiled

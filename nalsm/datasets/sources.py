@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import events, fashion_mnist, mnist, nmnist, noise
-from nalsm.datasets.dataset import N_CLASSES, SIMULATED, Dataset
+from nalsm.datasets import fashion_mnist, mnist, nmnist, noise, own_events, own_images
+from nalsm.datasets.dataset import N_CLASSES, OWN, SIMULATED, Dataset
+from nalsm.datasets.own import OwnData
+from nalsm.datasets.packing import NMNIST_CODE, longest_snapshot
 from nalsm.encoding import N_EVENT_INPUTS, N_PIXEL_INPUTS
+from nalsm.support.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,15 @@ class DataSource:
     file_tag : the data set in the names of the runners
     finder : folder of the data sets -> path of the data
     loader : (path of the data, published sizes, quiet) -> Dataset
-    network_kind : the answer to generate_spatial_network.py that makes networks for it
+    network_kind : the answer to generate_spatial_network.py that makes networks for it; a number is that of the inputs
     n_inputs : input neurons, one for each pixel (and polarity)
     classes : names of the classes, in the order of the labels
     class_word : what a class is called in sentences
     sizes : samples of the training, validation and test split
     noise : None if there is no noisy test set
     longest_snapshot : ms that a snapshot of the initialisation may last, because recordings end; None: any
+    sample_ms : length of a presentation in ms, if nothing else is asked for
+    own : the summary of a data file that the user brought; None for the data sets of the paper
     """
 
     name: str
@@ -61,6 +66,18 @@ class DataSource:
     sizes: tuple[int, int, int] = (50_000, 10_000, 10_000)
     noise: Noise | None = None
     longest_snapshot: int | None = None
+    sample_ms: int = 250
+    own: OwnData | None = None
+
+    @property
+    def family(self) -> str:
+        """The name that programs and sweeps know it by: `OWN` for all data files of users."""
+        return OWN if self.own else self.name
+
+    @property
+    def letter(self) -> str:
+        """The answer to WHICH_DATASET."""
+        return "O" if self.own else self.network_kind
 
     @property
     def published_sizes(self) -> tuple[int, int]:
@@ -94,7 +111,7 @@ _TABLE = (
     ),
     DataSource(
         nmnist.NAME, "N_MNIST", nmnist.find, nmnist.load, "N", N_EVENT_INPUTS,
-        noise=Noise(10.0, noise.shifted_event_test_set), longest_snapshot=events.LONGEST_SNAPSHOT,
+        noise=Noise(10.0, noise.shifted_event_test_set), longest_snapshot=NMNIST_CODE.longest_snapshot,
     ),
 )  # fmt: skip
 DATA_SOURCES: dict[str, DataSource] = {source.name: source for source in _TABLE}
@@ -103,25 +120,99 @@ DATA_SOURCES: dict[str, DataSource] = {source.name: source for source in _TABLE}
 NETWORK_INPUTS: dict[str, int] = {source.network_kind: source.n_inputs for source in _TABLE}
 
 
+def inputs_of(network_kind: str) -> int:
+    """Return the inputs of a network of this `DataSource.network_kind`."""
+    return NETWORK_INPUTS.get(network_kind) or int(network_kind)
+
+
+# ---- data files of users --------------------------------------------------------------------------
+
+
+def own_source(path: Path, rates: str | None = None) -> DataSource:
+    """Return the DataSource of a data file: an .npz file, or a folder of packed recordings.
+
+    rates : one of `nalsm.datasets.own_images.RATES`, for an .npz file
+    Raises UserError if there is no such file, or it cannot be used; the text says why.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _source_of_own(own_events.describe(path))
+    if not path.is_file():
+        raise UserError(
+            f"there is no {path}, expected an .npz file or a folder of packed recordings (docs/own_data.md)"
+        )
+    return _source_of_own(own_images.describe(path, rates or "auto"))
+
+
+def _source_of_own(own: OwnData) -> DataSource:
+    def find(_data_dir: Path) -> Path:
+        if not Path(own.file).exists():
+            raise UserError(f"there is no {own.file}, the data file of the run; put it back, or give --data-file")
+        return Path(own.file)
+
+    def load(path: Path, _sizes: tuple[int, int], _quiet: bool) -> Dataset:
+        return own_images.load(own, path) if own.rates else own_events.load(own, path)
+
+    if own.duration is None:
+        make = noise.noise_of_own_images(probabilities=own.rates == "probability")
+        noisy, longest, sample_ms = Noise(125.0, make), None, 250
+    else:
+        noisy, sample_ms = Noise(10.0, noise.shifted_event_test_set), own.duration
+        longest = longest_snapshot(own.duration)
+    return DataSource(
+        own.name, "OWN", find, load, str(own.n_inputs), own.n_inputs, own.classes, "class", own.sizes, noisy, longest,
+        sample_ms, own,
+    )  # fmt: skip
+
+
+# ---- names ----------------------------------------------------------------------------------------
+
+
+def find_source(family: str, data_file: Path | None = None, rates: str | None = None) -> DataSource:
+    """Return the DataSource that the answers of a program name; raises UserError as `own_source`, KeyError."""
+    if family != OWN:
+        return DATA_SOURCES[family]
+    if data_file is None:
+        raise UserError(
+            "there is no data file, expected an .npz file or a folder of packed recordings (docs/own_data.md)"
+        )
+    return own_source(data_file, rates)
+
+
 def is_simulated(recorded_name: str) -> bool:
     """Tell whether the data set that a run recorded is a simulated one."""
     return recorded_name.startswith(SIMULATED)
 
 
-def is_known(recorded_name: object) -> bool:
-    """Tell whether `source_of` knows a data set of this name."""
-    return isinstance(recorded_name, str) and recorded_name.removeprefix(SIMULATED) in DATA_SOURCES
+def is_own(recorded_name: str) -> bool:
+    """Tell whether the data set that a run recorded, or a program names, is a data file of the user's."""
+    return recorded_name.startswith(OWN)
 
 
-def source_of(recorded_name: str) -> DataSource:
-    """Return the DataSource of the data set that a run recorded, simulated or not; raises KeyError."""
+def is_known(recorded_name: object, own: object = None) -> bool:
+    """Tell whether `source_of` knows what a run recorded of its data set."""
+    try:
+        return isinstance(recorded_name, str) and bool(source_of(recorded_name, own))
+    except (KeyError, ValueError):
+        return False
+
+
+def source_of(recorded_name: str, own: object = None) -> DataSource:
+    """Return the DataSource of the data set that a run recorded, simulated or not.
+
+    own : the summary that a run on a data file recorded (`RunRecord.details["own_data"]`)
+    Raises KeyError for an unknown name, ValueError for another summary.
+    """
+    if is_own(recorded_name):
+        return _source_of_own(OwnData.from_recorded(own))
     return DATA_SOURCES[recorded_name.removeprefix(SIMULATED)]
 
 
 def program_name(model: str, dataset: str, noise: bool = False) -> str:
     """Return the name of the runner that trains a model on a data set, or presents its noisy test set.
 
-    dataset : a name in DATA_SOURCES, or a recorded name
+    dataset : a name in DATA_SOURCES, OWN, or a recorded name
     """
     model = model.replace("+", "_").replace("-", "")
-    return f"{model}_RUN_MAIN_SIM_{source_of(dataset).file_tag}{'_NOISE' if noise else ''}.py"
+    tag = "OWN" if is_own(dataset) else source_of(dataset).file_tag
+    return f"{model}_RUN_MAIN_SIM_{tag}{'_NOISE' if noise else ''}.py"

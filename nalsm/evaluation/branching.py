@@ -120,7 +120,7 @@ def recorded_batches(run: RunRecord) -> list[RecordedBatch]:
         RecordedBatch(split, number, folder.spikes(split, number), folder.branching_factors(split, number))
         for split in SPLITS
         for number in range(run.sizes[split] // run.batch_size)
-        if recorded_samples(number, run.batch_size)
+        if recorded_samples(number, run.batch_size, run.recording_interval)
     ]
     if not batches:
         raise UserError(

@@ -86,13 +86,15 @@ def nalsm() -> click.Command:
 
 
 def _train() -> click.Command:
-    from nalsm.datasets import DATA_SOURCES
+    from nalsm.datasets import DATA_SOURCES, OWN
     from nalsm.models import MODELS
 
     def of_model(model: str) -> click.Command:
         table = {
-            data.lower(): _Entry(f"Train {model} on {data}.", lambda data=data: _training(model, data), "Data sets")
-            for data in DATA_SOURCES
+            "own" if data == OWN else data.lower(): _Entry(
+                f"Train {model} on {data}.", lambda data=data: _training(model, data), "Data sets"
+            )
+            for data in (*DATA_SOURCES, OWN)
         }
         return _Choice(model, "DATA", table, f"Train {model} on a data set: initialise, count, train the readout.")
 

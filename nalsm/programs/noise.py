@@ -52,7 +52,7 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
     def check_version(value: int, answers: dict[str, Any]) -> None:
         run = open_record(chosen_folder(answers, "output_dir", root), value)
         noise = run.source.noise
-        if run.model.name != model or run.source.name != dataset or noise is None:
+        if run.model.name != model or run.source.family != dataset or noise is None:
             hint = f"; use {run.noise_program}" if noise else ""
             raise UserError(f"VERSION: read {run.title}, expected a run of {model} on {dataset}{hint}")
         noisy = NoiseFolder(run.folder.path.parent, value, noise)
@@ -78,6 +78,8 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
 
     own = [agreeing(table[name]) for name in (*_MUST_AGREE, *_KNOBS_ASKED.get(model, ()))]
     flags = [replace(table[name], help=_HELP.get(name, table[name].help)) for name in _FLAGS]
+    if "data_file" in table:
+        flags.append(Question("data_file", None, Path, "the data file of the run (default: where it was)"))
     return [table["gpu"], replace(table["version"], check=check_version), *own, *flags]
 
 
@@ -85,5 +87,8 @@ def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> 
     """Return the settings that the run was trained with, changed as the answers say."""
     run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
     folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
-    answers = {name: value for name, value in answers.items() if name not in run.knobs}
+    moved = answers.get("data_file")
+    answers = {
+        name: value for name, value in answers.items() if name not in run.knobs and (name != "data_file" or moved)
+    }
     return settings_of(run, **{**answers, **folders, "dataset": dataset})

@@ -14,6 +14,8 @@ SPIKE_FILES = {
     "train": "TRAIN_S_AGG_{v}_BATCH_{i}.spikes",
 }
 
+OWN_DATA = "own_data"  # in the parameters of a run on a data file: its `nalsm.datasets.own.OwnData`
+
 # Arrays.
 WEIGHTS = "W_INI"  # float32 [S], in the order of the network's synapses
 COUNTS = "olc_S_AGG_RES"  # uint16 [B, R]

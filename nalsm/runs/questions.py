@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from nalsm.console.questions import Question
-from nalsm.datasets import DATA_SOURCES, DataSource
+from nalsm.datasets import DATA_SOURCES, OWN, DataSource, find_source
+from nalsm.datasets.own import MOST_SAMPLES
+from nalsm.datasets.own_images import RATES
 from nalsm.models import MODELS
 from nalsm.network import network_path
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.settings import chosen_folder, common_divisors
+from nalsm.runs.settings import chosen_folder, common_divisors, completed
 from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
@@ -24,8 +26,9 @@ _RASTERS_IN_MEMORY = 3  # times the rasters of a batch: the one that runs, the n
 
 def questions_for(model: str, dataset: str, root: Path) -> list[Question]:
     """Return the questions of a training program in the order of asking, then the settings that only have flags."""
-    checks = _Checks(DATA_SOURCES[dataset], root)
+    checks = _Checks(dataset, root)
     return [
+        *(_own_data_questions(checks) if dataset == OWN else []),
         *_common_questions(checks),
         *_knob_questions(model),
         *_size_questions(checks),
@@ -34,6 +37,20 @@ def questions_for(model: str, dataset: str, root: Path) -> list[Question]:
         Question("overwrite", None, bool, "delete the contents of the version folder"),
         Question("quiet", None, bool, "print the result and errors only"),
     ]
+
+
+def _own_data_questions(checks: "_Checks") -> list[Question]:
+    return [
+        Question(
+            "data_file", "DATA_FILE? [path]: ", Path, "an .npz file with x_train, y_train, x_test, y_test, or a folder "
+            "of packed recordings", check=checks.data_file,
+        ),
+        Question(
+            "rates", None, RATES, "how values of an .npz file become rates; image: each sample is normalised as in the "
+            "paper, probability: each value is that of a pulse in a ms, auto: image for uint8, else probability",
+            default="auto",
+        ),
+    ]  # fmt: skip
 
 
 def _common_questions(checks: "_Checks") -> list[Question]:
@@ -70,18 +87,33 @@ def _knob_questions(model: str) -> list[Question]:
 
 
 def _size_questions(checks: "_Checks") -> list[Question]:
-    n_train, n_valid, n_test = checks.source.sizes
+    known = DATA_SOURCES.get(checks.dataset)
+    n_train, n_valid, n_test = known.sizes if known else (None, None, None)
+    more = "" if known else " (default: all, in whole batches)"
     return [
-        Question("train_samples", None, int, "training samples; fewer: a random subset", 1, n_train, n_train),
-        Question("valid_samples", None, int, "validation samples", 1, n_valid, n_valid),
-        Question("test_samples", None, int, "test samples", 1, n_test, n_test),
+        _number_of_samples("train_samples", f"training samples; fewer: a random subset{more}", n_train),
+        _number_of_samples("valid_samples", f"validation samples{more}", n_valid),
+        _number_of_samples("test_samples", f"test samples{more}", n_test),
         Question("init_samples", None, int, "snapshots of the initialisation", 0, 10**8, 50_000),
         Question("init_ms", None, int, "length of a snapshot in ms", 1, 10_000, 20, check=checks.init_ms),
-        Question("sample_ms", None, int, "length of a presentation in ms", 1, 10_000, 250),
+        Question(
+            "sample_ms",
+            None,
+            int,
+            "length of a presentation in ms"
+            + ("" if known else " (default: 250, or the duration of packed recordings)"),
+            1,
+            10_000,
+            known.sample_ms if known else None,
+        ),
         Question("cycles", None, int, "passes of the readout over the training samples", 1, 10**7, 5_000),
         Question("seed", None, int, "seed of all random numbers (default: drawn and recorded)", 0, SEED_LIMIT - 1),
         Question("keep_weights_every", None, int, "keep the readout of every N-th cycle; 0: of none", 0, 10**7, 0),
     ]
+
+
+def _number_of_samples(name: str, text: str, available: int | None) -> Question:
+    return Question(name, None, int, text, 1, available or MOST_SAMPLES, available)
 
 
 def _machine_questions() -> list[Question]:
@@ -112,8 +144,17 @@ def folder_questions(*names: str) -> list[Question]:
 class _Checks:
     """The checks of a training program's answers: value, and all answers so far. Each raises UserError."""
 
-    def __init__(self, source: DataSource, root: Path) -> None:
-        self.source, self.root = source, root
+    def __init__(self, dataset: str, root: Path) -> None:
+        self.dataset, self.root = dataset, root
+
+    def source(self, answers: Answers) -> DataSource:
+        return find_source(self.dataset, answers.get("data_file"), answers.get("rates"))
+
+    def data_file(self, value: Path | None, answers: Answers) -> None:
+        try:
+            find_source(self.dataset, value, answers["rates"])
+        except UserError as error:
+            raise UserError(f"DATA_FILE: {error}") from None
 
     def version(self, value: int, answers: Answers) -> None:
         if not answers["overwrite"]:
@@ -122,14 +163,21 @@ class _Checks:
     def network(self, value: int, answers: Answers) -> None:
         path = network_path(chosen_folder(answers, "networks_dir", self.root), value)
         if not path.is_file():
+            kind = "--data-file" if self.dataset == OWN else f"dataset {self.source(answers).network_kind}"
             raise UserError(
-                f"NET_NUM_VAR: there is no {path}; make it with generate_spatial_network.py, dataset "
-                f"{self.source.network_kind}, number {value}"
+                f"NET_NUM_VAR: there is no {path}; make it with generate_spatial_network.py, {kind}, number {value}"
             )
 
     def batch_size(self, value: int, answers: Answers) -> None:
-        self._require_memory("BATCH_SIZE", value, answers["sample_ms"])
+        source = self.source(answers)
+        answers = completed({**answers, "batch_size": value}, source)
+        self._require_memory("BATCH_SIZE", value, answers["sample_ms"], source)
         sizes = [answers["train_samples"], answers["valid_samples"], answers["test_samples"]]
+        for name, size, available in zip(("training", "validation", "test"), sizes, source.sizes, strict=True):
+            if not 0 < size <= available:
+                few = f"BATCH_SIZE: {value} is more than the {available} {name} samples of {source.name}; choose less"
+                many = f"--{name[:5]}-samples: {source.name} has {available} of them, not {size}"
+                raise UserError(few if size < 1 else many)
         if any(size % value for size in sizes):
             raise UserError(
                 f"BATCH_SIZE: {value} does not divide the numbers of samples ({sizes[0]} to train, {sizes[1]} to "
@@ -137,7 +185,7 @@ class _Checks:
             )
 
     def block(self, value: int, answers: Answers) -> None:
-        n_batches = answers["train_samples"] // answers["batch_size"]
+        n_batches = completed(answers, self.source(answers))["train_samples"] // answers["batch_size"]
         if n_batches % value:
             raise UserError(
                 f"BATCHS_PER_BLOCK: {value} does not divide the {n_batches} training batches; "
@@ -145,14 +193,16 @@ class _Checks:
             )
 
     def init_ms(self, value: int, answers: Answers) -> None:
-        longest = self.source.longest_snapshot
+        if self.dataset == OWN and answers.get("data_file") is None:
+            return  # it is not known yet, and this check runs again when it is
+        source = self.source(answers)
+        longest = source.longest_snapshot
         if longest and value > longest:
-            name = self.source.name
-            raise UserError(f"--init-ms: a snapshot of {name} may last {longest} ms at most, asked for {value}")
-        self._require_memory("--init-ms", TUNING.snapshots_at_a_time, value)
+            raise UserError(f"--init-ms: a snapshot of {source.name} may last {longest} ms at most, asked for {value}")
+        self._require_memory("--init-ms", TUNING.snapshots_at_a_time, value, source)
 
-    def _require_memory(self, title: str, n_rasters: int, steps: int) -> None:
-        needed, memory = _RASTERS_IN_MEMORY * n_rasters * steps * self.source.n_inputs, memory_bytes()
+    def _require_memory(self, title: str, n_rasters: int, steps: int, source: DataSource) -> None:
+        needed, memory = _RASTERS_IN_MEMORY * n_rasters * steps * source.n_inputs, memory_bytes()
         if needed > memory:
             raise UserError(
                 f"{title}: {n_rasters} rasters of {steps} ms at a time take {needed / 1e9:.3g} GB, this machine has "

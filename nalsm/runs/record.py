@@ -13,12 +13,13 @@ from nalsm.models import MODELS, Knobs, Model
 from nalsm.network import Network, network_path
 from nalsm.rules import RuleConstants
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.names import COUNTS, LABELS, SAMPLE_IDS, SPIKES, SPLITS
+from nalsm.runs.names import COUNTS, LABELS, OWN_DATA, SAMPLE_IDS, SPIKES, SPLITS
 from nalsm.runs.parameters import Parameters
+from nalsm.runs.recording import recording_interval
 from nalsm.support.constants import Value, chosen
 from nalsm.support.errors import DamagedFile, UserError
 
-_MOST_SAMPLES = 10**6  # far above any data set's
+_MOST_SAMPLES = 10**6  # no data file may have more
 _WHOLE_NUMBERS = (
     "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "sample_ms", "cycles",
 )  # fmt: skip
@@ -67,7 +68,7 @@ class RunRecord:
         self.folder = folder
         self.identity = parameters.identity
         self.details = parameters.details
-        problem = _problem(self.identity)
+        problem = _problem(self.identity, self.details)
         if problem:
             raise DamagedFile(
                 f"{folder.parameters_json} contains other parameters than those of a run ({problem}); {folder.remedy}"
@@ -95,7 +96,7 @@ class RunRecord:
 
     @property
     def source(self) -> DataSource:
-        return source_of(self.dataset)
+        return source_of(self.dataset, self.details.get(OWN_DATA))
 
     @property
     def knobs(self) -> Knobs:
@@ -150,6 +151,11 @@ class RunRecord:
         """Name of the program that presents the noisy test set of such a run."""
         return program_name(self.model.name, self.dataset, noise=True)
 
+    @property
+    def recording_interval(self) -> int:
+        """In how many samples of a split the spikes of one batch are kept."""
+        return recording_interval(self.source, self.sizes.values())
+
     def count_paths(self, split: str) -> list[Path]:
         """Return the paths of all count files of a split, in order."""
         return [self.folder.counts(split, batch) for batch in range(self.sizes[split] // self.batch_size)]
@@ -188,7 +194,7 @@ def read_counts(folder: RunFolder, paths: list[Path]) -> tuple[np.ndarray, np.nd
     return np.concatenate([a[COUNTS] for a in arrays]), np.concatenate([a[LABELS] for a in arrays])
 
 
-def _problem(identity: dict) -> str | None:
+def _problem(identity: dict, details: dict) -> str | None:
     """Return the name of something in an identity that no run has, or None for a sound one."""
     model = identity.get("model")
     if not isinstance(model, str) or model not in MODELS:
@@ -201,7 +207,7 @@ def _problem(identity: dict) -> str | None:
     sound = {
         **{name: _is_whole(identity.get(name), least.get(name, 0), most.get(name, 2**63 - 1)) for name in numbers},
         **{name: isinstance(identity.get(name), str) for name in ("network_sha256", "dataset_sha256")},
-        "dataset": is_known(identity.get("dataset")),
+        "dataset": is_known(identity.get("dataset"), details.get(OWN_DATA)),
     }
     return next((name for name, is_sound in sound.items() if not is_sound), None)
 

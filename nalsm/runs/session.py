@@ -6,16 +6,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import partial
 
 from nalsm.console.progress import progress, say
 from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.own import OwnData
 from nalsm.liquid import Liquid, open_liquid
 from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import ASTROCYTE_DENSITY, MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.counting import Counting
 from nalsm.runs.folder import RunFolder
+from nalsm.runs.names import OWN_DATA
 from nalsm.runs.parameters import Parameters
 from nalsm.runs.settings import Settings
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
@@ -52,11 +55,32 @@ class Session:
         network = Network.load(network_path(settings.folders.networks_dir, settings.network_number))
         if network.n_inputs != settings.source.n_inputs:
             raise UserError(
-                f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.dataset} "
+                f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.source.name} "
                 f"needs {settings.source.n_inputs}; make one for dataset {settings.source.network_kind} with "
                 "generate_spatial_network.py"
             )
         return network
+
+    def say_own_data(self, own: OwnData) -> None:
+        """Say what a data file has, what is left out of it, and how it is shown."""
+        sizes = self.settings.sizes
+        used = [f"{size:,} to {verb}" for size, verb in zip(own.sizes, ("train", "validate", "test"), strict=True)]
+        left = [there - size for there, size in zip(own.sizes, sizes.of_splits.values(), strict=True)]
+        shown = (
+            f"an .npz file, values shown by --rates {own.rates}"
+            if own.rates
+            else f"recordings of {own.duration:,} time bins, shown one a ms"
+        )
+        self.say(
+            f"{own.name}: {own.n_inputs:,} inputs, {len(own.classes):,} classes, samples: {', '.join(used)}; {shown}, "
+            f"for {sizes.sample_ms} ms (--sample-ms)"
+        )
+        if any(left):
+            self.say(
+                f"left out: {left[0]:,} training, {left[1]:,} validation and {left[2]:,} test samples, chosen by the "
+                f"seed, for whole batches of {sizes.batch_size} (or as --train-samples, --valid-samples and --test-samples "
+                "say)"
+            )
 
     def choose_seed(self, recorded: Parameters | None) -> int:
         """Return the seed of the settings, or else the recorded one, or else a new one."""
@@ -100,6 +124,8 @@ class Session:
     def start(self, identity: dict) -> None:
         """Record the run, or this session of a run that is resumed; raises UserError as `RunFolder.start`."""
         details = {"version": self.settings.version, "batches_per_block": self.settings.sizes.batches_per_block}
+        own = self.settings.source.own
+        details |= {OWN_DATA: asdict(own)} if own else {}
         session = {
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "command": " ".join(sys.argv),

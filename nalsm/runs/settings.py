@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nalsm.datasets import DATA_SOURCES, DataSource
+from nalsm.datasets import DataSource, find_source
 from nalsm.models import MODELS, Knobs
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ class Folders:
 
 @dataclass(frozen=True)
 class Settings:
-    """All answers of a training program."""
+    """All answers of a training program.
+
+    data_file, rates : of own data, None for other data sets
+    """
 
     model: str
     dataset: str
+    data_file: Path | None
+    rates: str | None
     version: int
     network_number: int
     knobs: Knobs
@@ -90,13 +96,15 @@ class Settings:
     @classmethod
     def from_answers(cls, model: str, dataset: str, root: Path, answers: Mapping[str, Any]) -> "Settings":
         """Return the settings of a program; folders that were not named are in `root`."""
+        answers = completed(answers, find_source(dataset, answers.get("data_file"), answers.get("rates")))
         knobs = MODELS[model].recorded(answers)
         folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
         return cls.from_values({**answers, **folders, "model": model, "dataset": dataset, "knobs": knobs})
 
-    @property
+    @cached_property
     def source(self) -> DataSource:
-        return DATA_SOURCES[self.dataset]
+        """The data set, as it was when this was first asked: a data file may change later."""
+        return find_source(self.dataset, self.data_file, self.rates)
 
 
 def settings_of(record: "RunRecord", **changes: Any) -> Settings:
@@ -105,8 +113,24 @@ def settings_of(record: "RunRecord", **changes: Any) -> Settings:
     changes : values of some settings, by name
     """
     folders = {name: default_folder(name) for name in DEFAULT_FOLDERS} | {"output_dir": record.folder.path.parent}
-    recorded = {**record.identity, **record.details, **record.sessions[-1], "dataset": record.source.name}
+    recorded = {**record.identity, **record.details, **record.sessions[-1], "dataset": record.source.family}
+    recorded |= {"data_file": Path(record.source.own.file)} if record.source.own else {}
     return Settings.from_values({**recorded, "overwrite": False, "quiet": False, **folders, **changes})
+
+
+def completed(answers: Mapping[str, Any], source: DataSource) -> dict[str, Any]:
+    """Return the answers with those that were not given and follow from a data file of the user's.
+
+    These are the numbers of samples (all of them, rounded down to whole batches), the length of a presentation, and how
+    values become rates.
+    """
+    if not source.own:
+        return dict(answers)
+    found = {f"{split}_samples": size for split, size in zip(("train", "valid", "test"), source.sizes, strict=True)}
+    whole = {name: size - size % answers["batch_size"] for name, size in found.items()}
+    known = {**whole, "sample_ms": source.sample_ms}
+    filled = {name: value for name, value in known.items() if answers.get(name) is None}
+    return {**answers, **filled, "rates": source.own.rates}
 
 
 def default_root() -> Path:

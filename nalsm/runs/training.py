@@ -4,15 +4,18 @@ Each stage writes its result to the version folder and uses what it finds there.
 at any point resumes with the same answers and ends with bit-identical results.
 """
 
+from functools import partial
+
 from nalsm.runs.counting import Counting, count_spikes
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.history import Result
 from nalsm.runs.initialisation import initialise
 from nalsm.runs.names import SPLITS
 from nalsm.runs.readout_training import train_readout
-from nalsm.runs.recording import recorded_samples
+from nalsm.runs.recording import recorded_samples, recording_interval
 from nalsm.runs.session import Session
 from nalsm.runs.settings import Settings
+from nalsm.support.errors import UserError
 
 
 class TrainingRun:
@@ -38,6 +41,13 @@ class TrainingRun:
         recorded = None if settings.overwrite else folder.recorded_parameters()
         session.seed = session.choose_seed(recorded)
         dataset = settings.source.load(data_path, settings.quiet)
+        if settings.source.own:
+            session.say_own_data(settings.source.own)
+            if recorded and recorded.identity.get("dataset_sha256") != dataset.fingerprint:
+                raise UserError(
+                    f"DATA_FILE: {data_path} is not what version {settings.version} began with: it has changed, or is "
+                    f"another file; put the old one back, or {folder.remedy}"
+                )
         sizes = settings.sizes
         session.dataset = dataset.reduced(
             sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=session.seed
@@ -57,7 +67,8 @@ class TrainingRun:
                 weights = initialise(session)
             with session.timed("counting"):
                 splits = {name: getattr(session.dataset, name) for name in SPLITS}
-                count_spikes(session, weights, splits, recorded_samples)
+                interval = recording_interval(settings.source, settings.sizes.of_splits.values())
+                count_spikes(session, weights, splits, partial(recorded_samples, interval=interval))
             with session.timed("readout"):
                 return train_readout(session)
 
@@ -79,6 +90,7 @@ class TrainingRun:
             "model": settings.model,
             "dataset": session.dataset.name,
             "dataset_sha256": session.dataset.fingerprint,
+            **({"rates": settings.rates} if settings.rates else {}),
             "network_number": settings.network_number,
             "network_sha256": session.network.fingerprint,
             "seed": session.seed,
