@@ -50,7 +50,8 @@ def load(path: Path, sizes: tuple[int, int], _quiet: bool = False) -> Dataset:
     for labels in arrays[1::2]:
         if (np.bincount(labels, minlength=N_CLASSES) != len(labels) // N_CLASSES).any():  # MNIST uses these names too
             raise DamagedFile(f"{NAME}: the classes in {path} are not of equal size; this is another data set")
-    return image_dataset(NAME, *arrays)
+    x_train, y_train, x_test, y_test = arrays
+    return image_dataset(NAME, x_train, y_train, x_test, y_test)
 
 
 def read_idx_folder(folder: Path, sizes: tuple[int, int]) -> tuple[np.ndarray, ...]:

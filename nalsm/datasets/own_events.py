@@ -59,9 +59,9 @@ def pack_events(
     """
     path = Path(path)
     parts = {"train": train, **({"valid": valid} if valid else {}), "test": test}
-    for split, (recordings, labels) in parts.items():
-        if len(recordings) != len(labels):
-            raise UserError(f"{path}: {split} has {len(recordings)} recordings and {len(labels)} labels")
+    for split, (recordings, classified) in parts.items():
+        if len(recordings) != len(classified):
+            raise UserError(f"{path}: {split} has {len(recordings)} recordings and {len(classified)} labels")
     n_train, n_test = len(train[0]), len(test[0])
     n_valid = len(valid[0]) if valid else n_train // 6
     labels = {split: np.asarray(values) for split, (_, values) in parts.items()}

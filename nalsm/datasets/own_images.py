@@ -92,8 +92,8 @@ def _require_rates(values: np.ndarray, name: str, rates: str, path: Path) -> Non
     if rates == "probability" and high > 1:
         raise UserError(
             f"{path}: {name} has values up to {high:g}, but with --rates probability each is the probability of a "
-            f"pulse in a ms, 0 to 1; scale all x to 0..1, as in x / {high:g}, or give --rates image, which scales as the "
-            "paper does images"
+            f"pulse in a ms, 0 to 1; scale all x to 0..1, as in x / {high:g}, or give --rates image, which scales as "
+            "the paper does images"
         )
 
 

@@ -188,8 +188,8 @@ class PackedRecordings:
     def _check(self) -> None:
         """Raise ValueError if the index is inconsistent, as that of a forged file may be."""
         n = self.labels.size
-        kind = np.min_scalar_type(self._n_classes - 1)
-        sizes = (self.labels, kind, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n)
+        small = np.min_scalar_type(self._n_classes - 1)
+        sizes = (self.labels, small, n), (self.offsets, np.int64, n + 1), (self._crc32, np.uint32, n)
         for array, kind, size in sizes:
             if array.dtype != kind or array.shape != (size,):
                 raise ValueError(f"an array in it is {array.dtype} {array.shape}, expected {np.dtype(kind)} {(size,)}")

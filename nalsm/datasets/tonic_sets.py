@@ -28,8 +28,8 @@ def tonic_recordings(name: str, folder: Path) -> tuple[dict[str, Recordings], tu
     """Return (recordings and labels of "train", "test" and perhaps "valid"; sensor size) of a tonic data set.
 
     name : class in tonic.datasets; folder : of <folder>/<name>, where tonic keeps it. Tonic downloads what is missing
-    Raises UserError for a name that tonic does not have, and for data sets without a training and a test set of labelled
-    recordings; MachineError if a download fails.
+    Raises UserError for a name that tonic does not have, and for data sets without a training and a test set of
+    labelled recordings; MachineError if a download fails.
     """
     try:
         import tonic.datasets
@@ -38,7 +38,7 @@ def tonic_recordings(name: str, folder: Path) -> tuple[dict[str, Recordings], tu
             f"{name}: tonic, which reads it, is not there ({error}); install it: pip install tonic (from Python 3.12 "
             "on that needs a C compiler)"
         ) from None
-    known = {key: value for key, value in vars(tonic.datasets).items() if inspect.isclass(value)}
+    known: dict[str, Any] = {key: value for key, value in vars(tonic.datasets).items() if inspect.isclass(value)}
     chosen = next((key for key in known if key.lower() == name.lower()), None)
     if chosen is None:
         raise UserError(f"{name}: tonic has no such data set; there are {', '.join(sorted(known))}")
@@ -50,13 +50,13 @@ def tonic_recordings(name: str, folder: Path) -> tuple[dict[str, Recordings], tu
         )
     try:
         sets = {split: known[chosen](str(folder), **options) for split, options in parts.items()}
-        found = {split: (_Events(dataset), _labels(dataset)) for split, dataset in sets.items()}
+        found: dict[str, Recordings] = {split: (_Events(dataset), _labels(dataset)) for split, dataset in sets.items()}
     except (OSError, RuntimeError, RecursionError, EOFError) as error:
         raise MachineError(
             f"{chosen}: tonic could not get or read it ({' '.join(str(error).split())[:200]}); its files belong in "
             f"{folder / chosen}"
         ) from None
-    return found, sets["train"].sensor_size
+    return found, tuple(sets["train"].sensor_size)
 
 
 def _parts(dataset: Any) -> dict[str, dict[str, Any]]:

@@ -49,7 +49,7 @@ def network_command(root: Path) -> click.Command:
         say(f"network: {network_path(folder, answers['number'])}")
 
     program = command("network", "Generate the network of a liquid.", _questions(root), run)
-    ask = program.callback
+    ask: Any = program.callback
 
     def choose(data_file: Path | None, inputs: int | None, **answers: Any) -> None:
         """Take one of the flags for the answer to the first question."""
@@ -89,6 +89,9 @@ def _n_inputs(answer: str) -> int:
 def _questions(root: Path) -> Sequence[Question]:
     """Return the questions in the order of asking, then the settings that only have flags."""
 
+    def check_dataset(value: str, _answers: dict[str, Any]) -> None:
+        _n_inputs(value)
+
     def check_number(value: int, answers: dict[str, Any]) -> None:
         path = network_path(chosen_folder(answers, "networks_dir", root), value)
         if path.exists() and not answers["overwrite"]:
@@ -124,7 +127,7 @@ def _questions(root: Path) -> Sequence[Question]:
     ]  # fmt: skip
     return [
         Question("dataset", f"{_FIRST}? [TYPE M FOR MNIST/ N FOR NMNIST]: ", str, kinds,
-                 check=lambda value, _answers: _n_inputs(value) and None),
+                 check=check_dataset),
         Question("number", "NETWORK_NUMBER_TO_CREATE? [int]: ", int, "number of the network", 0, HIGHEST_NUMBER,
                  check=check_number),
         *sizes,

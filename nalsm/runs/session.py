@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from nalsm.console.progress import progress, say
 from nalsm.datasets.dataset import Dataset
@@ -78,8 +79,8 @@ class Session:
         if any(left):
             self.say(
                 f"left out: {left[0]:,} training, {left[1]:,} validation and {left[2]:,} test samples, chosen by the "
-                f"seed, for whole batches of {sizes.batch_size} (or as --train-samples, --valid-samples and --test-samples "
-                "say)"
+                f"seed; all samples are taken, in whole batches of {sizes.batch_size}, unless --train-samples, "
+                "--valid-samples or --test-samples says less"
             )
 
     def choose_seed(self, recorded: Parameters | None) -> int:
@@ -123,7 +124,10 @@ class Session:
 
     def start(self, identity: dict) -> None:
         """Record the run, or this session of a run that is resumed; raises UserError as `RunFolder.start`."""
-        details = {"version": self.settings.version, "batches_per_block": self.settings.sizes.batches_per_block}
+        details: dict[str, Any] = {
+            "version": self.settings.version,
+            "batches_per_block": self.settings.sizes.batches_per_block,
+        }
         own = self.settings.source.own
         details |= {OWN_DATA: asdict(own)} if own else {}
         session = {

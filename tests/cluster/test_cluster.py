@@ -36,7 +36,7 @@ from nalsm.cluster.tasks import results
 from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
 from nalsm.datasets.noise import NoisyImages, ShiftedEvents
-from nalsm.datasets.packing import HeldRecordings, encode_events
+from nalsm.datasets.packing import NMNIST_CODE, HeldRecordings
 from nalsm.liquid import open_liquid
 from nalsm.network import Network
 from nalsm.rules import AstrocyteSTDP
@@ -123,7 +123,7 @@ def splits():
     images = random.integers(0, 256, (6, 4, 4)).astype(np.uint8)
     scale, labels, ids = np.full(6, 0.002, np.float32), np.arange(6), np.arange(100, 106)
     recordings = HeldRecordings([
-        encode_events(*random.integers(0, 34, (2, 50)), random.integers(0, 2, 50), random.integers(0, 300_000, 50))
+        NMNIST_CODE.encode(*random.integers(0, 34, (2, 50)), random.integers(0, 2, 50), random.integers(0, 300_000, 50))
         for _ in range(9)
     ])  # fmt: skip
     places = np.array([8, 1, 2, 3, 5, 7])

@@ -21,10 +21,9 @@ from nalsm.datasets.nmnist_folder import folder_source, read_recording
 from nalsm.datasets.packing import (
     EVENTS,
     INDEX,
+    NMNIST_CODE,
     PackedRecordings,
     Source,
-    decode_events,
-    encode_events,
     is_packed,
     pack,
 )
@@ -95,7 +94,7 @@ def test_recorded_case(tmp_path, steps):
     events = read_recording(tmp_path / "1.bin")
     assert np.array_equal(raster_from_events(*events, steps), expected)
     raster = np.zeros((steps, 2312), np.uint8)
-    fill_raster(raster, encode_events(*events), 0)
+    fill_raster(raster, NMNIST_CODE.encode(*events), 0)
     assert np.array_equal(raster, expected)
 
 
@@ -133,12 +132,12 @@ def test_without_tonic(tmp_path, monkeypatch):
 def test_packed_events_are_those_inside_the_field():
     x, y, p, t_us = made_up_events(3)
     inside = (x < 34) & (y < 34)
-    found = np.array(decode_events(encode_events(x, y, p, t_us)))
+    found = np.array(NMNIST_CODE.decode(NMNIST_CODE.encode(x, y, p, t_us)))
     expected = np.array([x, y, p, t_us])[:, inside]
     order = np.lexsort([expected[0], expected[1], expected[2], expected[3]])
     assert np.array_equal(found, expected[:, order])
-    late = encode_events([1, 1, 1], [1, 1, 1], [0, 0, 0], [5, 2**20 - 1, 2**20])
-    assert decode_events(late)[3].tolist() == [5, 2**20 - 1]
+    late = NMNIST_CODE.encode([1, 1, 1], [1, 1, 1], [0, 0, 0], [5, 2**20 - 1, 2**20])
+    assert NMNIST_CODE.decode(late)[3].tolist() == [5, 2**20 - 1]
 
 
 # ---- splits ---------------------------------------------------------------------------------------
@@ -334,7 +333,7 @@ def test_recordings_that_changed_or_are_of_others_are_packed_again(monkeypatch, 
     path = tmp_path / "a"
     with pytest.raises(KeyboardInterrupt):
         pack(Counting(monkeypatch, stop_at=45).source, path)
-    flip(path / f"unfinished-{EVENTS}", 4 * sum(len(encode_events(*made_up_events(k))) for k in range(25)))
+    flip(path / f"unfinished-{EVENTS}", 4 * sum(len(NMNIST_CODE.encode(*made_up_events(k))) for k in range(25)))
     mended = Counting(monkeypatch)
     pack(mended.source, path)
     assert sorted(mended.asked) == list(range(25, 70))
@@ -474,7 +473,7 @@ def test_packed_recordings_are_plain_arrays(data, tmp_path):
     with h5py.File(tmp_path / nmnist.PACKED / INDEX) as index:
         begin, end = index["offsets"][7:9]
         assert np.array_equal(index["labels"], LABELS)
-    for found, expected in zip(decode_events(events[begin:end]), data.train.events([7])[0], strict=True):
+    for found, expected in zip(NMNIST_CODE.decode(events[begin:end]), data.train.events([7])[0], strict=True):
         assert np.array_equal(found, expected)
     PackedRecordings(tmp_path / nmnist.PACKED).verify()
 

@@ -147,7 +147,7 @@ def _read_recording(path):
     from nalsm.encoding import raster_from_events
 
     found = nmnist_folder.read_recording(path)
-    packing.encode_events(*found)
+    packing.NMNIST_CODE.encode(*found)
     return raster_from_events(*found, 250)
 
 
