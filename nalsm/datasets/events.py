@@ -35,12 +35,12 @@ class EventSplit:
 
     def detached(self, indices: np.ndarray) -> "EventSplit":
         """See `nalsm.datasets.Split.detached`."""
-        recordings = HeldRecordings(self.recordings.read(self.places[indices]), self.recordings.code)
+        recordings = HeldRecordings(self.recordings.read(self.places[indices]), self.recordings.coding)
         return replace(self.subset(indices), recordings=recordings, places=np.arange(len(indices)))
 
     def events(self, indices: np.ndarray) -> list[tuple[np.ndarray, ...]]:
         """Return (x, y, p, t) of each recording, int64 [n_events] each, ordered by time; t in ticks, N-MNIST's us."""
-        return [self.recordings.code.decode(events) for events in self.recordings.read(self.places[indices])]
+        return [self.recordings.coding.decode(events) for events in self.recordings.read(self.places[indices])]
 
     def presentation(self, indices: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """See `nalsm.datasets.Split.presentation`. The raster does not depend on the seed."""
@@ -48,7 +48,7 @@ class EventSplit:
 
     def snapshots(self, indices: np.ndarray, numbers: np.ndarray, steps: int, seed: int) -> np.ndarray:
         """See `nalsm.datasets.Split.snapshots`. A snapshot is a window of the recording with a random start."""
-        longest = self.recordings.code.longest_snapshot
+        longest = self.recordings.coding.longest_snapshot
         latest = longest + 1 - steps  # 278 for N-MNIST and the published 20 ms
         if latest < 1:
             raise UserError(f"a snapshot of recordings may last {longest} ms at most, asked for {steps}")
@@ -56,24 +56,24 @@ class EventSplit:
         return self._rasters(indices, first, steps)
 
     def _rasters(self, indices: np.ndarray, first_ms: Sequence[int], steps: int) -> np.ndarray:
-        code = self.recordings.code
-        rasters = np.zeros((len(indices), steps, code.n_inputs), np.uint8)
+        coding = self.recordings.coding
+        rasters = np.zeros((len(indices), steps, coding.n_inputs), np.uint8)
         for raster, events, first in zip(rasters, self.recordings.read(self.places[indices]), first_ms, strict=True):
-            fill_raster(raster, events, first, code)
+            fill_raster(raster, events, first, coding)
         return rasters
 
 
-def fill_raster(raster: np.ndarray, events: np.ndarray, first_ms: int, code: EventCode = NMNIST_CODE) -> None:
+def fill_raster(raster: np.ndarray, events: np.ndarray, first_ms: int, coding: EventCode = NMNIST_CODE) -> None:
     """Enter packed events into a raster (uint8 [steps, n_inputs]) that begins at step `first_ms`.
 
     Binning is that of `nalsm.encoding.raster_from_events`.
     """
-    ticks = code.ticks_per_step
+    ticks = coding.ticks_per_step
     begin, end = first_ms - 1, first_ms + len(raster) + 1  # a step more at each end, because times are rounded
-    events = code.between(events, begin * ticks, end * ticks)
-    ms = np.rint(code.ticks(events) / ticks).astype(np.int64) - first_ms
+    events = coding.between(events, begin * ticks, end * ticks)
+    ms = np.rint(coding.ticks(events) / ticks).astype(np.int64) - first_ms
     inside = (ms >= 0) & (ms < len(raster))
-    raster[ms[inside], code.inputs(events)[inside]] = 1
+    raster[ms[inside], coding.inputs(events)[inside]] = 1
 
 
 def event_dataset(packed: PackedRecordings, name: str, n_valid: int, sample_ids: np.ndarray) -> Dataset:
@@ -86,4 +86,4 @@ def event_dataset(packed: PackedRecordings, name: str, n_valid: int, sample_ids:
         EventSplit(packed, places, packed.labels[places], sample_ids[places])
         for places in np.split(np.arange(n), [n_train - n_valid, n_train])
     )
-    return Dataset(name, packed.code.n_inputs, train, valid, test, fingerprint=packed.fingerprint)
+    return Dataset(name, packed.coding.n_inputs, train, valid, test, fingerprint=packed.fingerprint)

@@ -71,15 +71,15 @@ def pack_events(
     require_sizes(sizes, f"{path}")
     classes, numbers = number_classes(labels, f"{path}")
     sensor = _Sensor(parts, sensor_size, downsample, bin_ms, path)
-    code = sensor.code(duration_ms)
+    coding = sensor.coding(duration_ms)
     if (path / ABOUT).exists() or is_packed(path):
         if not overwrite:
             raise UserError(f"{path} exists already; choose another name, or replace it (overwrite, --overwrite)")
         (path / ABOUT).unlink(missing_ok=True)
     source = Source(
         f"events {path.name}", np.concatenate([numbers[split] for split in ("train", "valid", "test")]),
-        sizes[0] + n_valid, sensor.events, {"packing": secrets.token_hex(8)}, 0, code,
-        {"code": asdict(code), "classes": list(classes), "n_valid": n_valid, "bin_ms": float(bin_ms),
+        sizes[0] + n_valid, sensor.events, {"packing": secrets.token_hex(8)}, 0, coding,
+        {"coding": asdict(coding), "classes": list(classes), "n_valid": n_valid, "bin_ms": float(bin_ms),
          "downsample": downsample, "origin": origin},
     )  # fmt: skip
     path.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ class _Sensor:
         self._parts = parts
         self._lock = Lock()  # data sets of others need not be safe in threads
 
-    def code(self, duration_ms: float | None) -> EventCode:
+    def coding(self, duration_ms: float | None) -> EventCode:
         """Return the EventCode of the recordings; raises UserError if a number does not fit."""
         tick_us = 1000 * float(self.bin_ms)
         if duration_ms is None:
@@ -165,10 +165,10 @@ def describe(path: Path) -> OwnData:
     try:
         about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
         sizes = about["sizes"]
-        code = EventCode(**about["own"]["code"])
+        coding = EventCode(**about["own"]["coding"])
         return OwnData.from_recorded({
-            "file": str(path), "n_inputs": code.n_inputs, "classes": about["own"]["classes"], "sizes": sizes,
-            "duration": code.duration,
+            "file": str(path), "n_inputs": coding.n_inputs, "classes": about["own"]["classes"], "sizes": sizes,
+            "duration": coding.duration,
         })  # fmt: skip
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(

@@ -140,7 +140,7 @@ class Source:
     events : function from place 0..n-1 to (x, y, p, t_us)
     origin : JSON-like; counts and digests that distinguish these recordings from others
     n_events : approximate number of all events, to estimate the space they need
-    code : how the events become numbers
+    coding : how the events become numbers
     own : JSON-like; what own recordings need beyond that, empty for N-MNIST
     """
 
@@ -150,14 +150,14 @@ class Source:
     events: Callable[[int], tuple[np.ndarray, ...]]
     origin: dict[str, Any]
     n_events: int
-    code: EventCode = NMNIST_CODE
+    coding: EventCode = NMNIST_CODE
     own: dict[str, Any] = field(default_factory=dict)
 
 
 class PackedRecordings:
     """A folder made by `pack`, open for reading.
 
-    name, labels, n_train, origin, code, own : see `Source`
+    name, labels, n_train, origin, coding, own : see `Source`
     offsets : int64 [n + 1], the first event of each recording, then the number of all events
     fingerprint : SHA-256 of name, labels and events, which does not depend on the origin
     Raises FileNotFoundError, and DamagedFile if the index does not match its checksum or the events' size.
@@ -172,7 +172,7 @@ class PackedRecordings:
             contents = {key: attributes[key] for key in ("name", "n_train", "events_sha256")}
             self.name, self.n_train, self._events_sha256 = contents.values()
             self.origin, self.own = attributes["origin"], attributes.get("own", {})
-            self.code = EventCode(**self.own["code"]) if self.own else NMNIST_CODE
+            self.coding = EventCode(**self.own["coding"]) if self.own else NMNIST_CODE
             self._n_classes = len(self.own["classes"]) if self.own else N_CLASSES
             self._check()
         except DamagedFile as error:
@@ -213,7 +213,7 @@ class PackedRecordings:
             events = self._read(self.offsets[place], self.offsets[place + 1])
             if zlib.crc32(events) != self._crc32[place]:
                 raise self._damaged(EVENTS, f"recording {place} of it does not match {INDEX}")
-            if self.code.inputs(events).max(initial=0) >= self.code.n_inputs:
+            if self.coding.inputs(events).max(initial=0) >= self.coding.n_inputs:
                 raise self._damaged(EVENTS, f"recording {place} of it has events of no pixel")
             recordings.append(events)
         return recordings
@@ -243,11 +243,11 @@ class PackedRecordings:
 class HeldRecordings:
     """Some recordings in memory, with the same `read` as PackedRecordings.
 
-    recordings : packed events of each, uint32 [events]; code : how they are packed
+    recordings : packed events of each, uint32 [events]; coding : how they are packed
     """
 
-    def __init__(self, recordings: list[np.ndarray], code: EventCode = NMNIST_CODE) -> None:
-        self.code = code
+    def __init__(self, recordings: list[np.ndarray], coding: EventCode = NMNIST_CODE) -> None:
+        self.coding = coding
         self._ends = np.cumsum([len(events) for events in recordings], dtype=np.int64)
         self._events = np.concatenate([*recordings, np.empty(0, np.uint32)])
 
@@ -326,7 +326,7 @@ def _pack_events(
             file.truncate(4 * sum(lengths))
         while len(lengths) < total:
             places = range(len(lengths), min(len(lengths) + step, total))
-            recordings = list(pool.map(lambda place: source.code.encode(*source.events(place)), places))
+            recordings = list(pool.map(lambda place: source.coding.encode(*source.events(place)), places))
             _append(events, b"".join(recordings))
             note(recordings)
             write_arrays(index, {"lengths": np.array(lengths), "crc32": np.array(crc32, np.uint32)}, identity)

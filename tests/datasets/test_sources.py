@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from nalsm.datasets import DATA_SOURCES, NETWORK_INPUTS, is_known, is_simulated, program_name, source_of
+from nalsm.datasets import DATA_SOURCES, NETWORK_INPUTS, OWN, is_known, is_simulated, program_name, source_of
 from nalsm.datasets.nmnist import SIMULATED_NAME
 
 RUNNERS = Path(__file__).resolve().parents[2] / "runners"
 
 
 def test_each_runner_is_named_by_the_table():
-    cells = [("NALSM", "Fashion-MNIST"), *((model, data) for data in ("MNIST", "N-MNIST")
+    cells = [("NALSM", "Fashion-MNIST"), *((model, data) for data in ("MNIST", "N-MNIST", OWN)
              for model in ("NALSM", "LSM+STDP", "LSM", "LSM+AP-STDP"))]  # fmt: skip
     expected = {program_name(*cell) for cell in cells}
-    expected |= {program_name(*cell, noise=True) for cell in cells if DATA_SOURCES[cell[1]].noise}
+    expected |= {program_name(*cell, noise=True) for cell in cells if cell[1] == OWN or DATA_SOURCES[cell[1]].noise}
     assert {path.name for path in RUNNERS.glob("*RUN_MAIN*.py")} == expected
     for model, data in cells:
         assert f'train("{model}", "{data}", ROOT)' in (RUNNERS / program_name(model, data)).read_text()
@@ -30,7 +30,7 @@ def test_recorded_names_lead_to_their_source():
     assert is_known(SIMULATED_NAME)
     assert is_simulated(SIMULATED_NAME)
     assert program_name("LSM", SIMULATED_NAME) == "LSM_RUN_MAIN_SIM_N_MNIST.py"
-    for name in ("simulated", "CIFAR", None, 7):
+    for name in ("simulated", "CIFAR", None, 7, OWN, "own data x.npz"):
         assert not is_known(name)
     with pytest.raises(KeyError):
         source_of("CIFAR")

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from nalsm.console.program import run_program
+from nalsm.datasets import OWN
 from nalsm.models import MODELS
 from nalsm.programs import datasets, measures, runs
 from nalsm.programs.network import generate_network
@@ -27,7 +28,7 @@ def _stop() -> None:
 
 
 def _programs(root):
-    pairs = [(model, data) for model in MODELS for data in ("MNIST", "N-MNIST")]
+    pairs = [(model, data) for model in MODELS for data in ("MNIST", "N-MNIST", OWN)]
     table = {f"train {model} {data}": partial(train, model, data, root) for model, data in pairs}
     table |= {f"noise {model} {data}": partial(present_noisy, model, data, root) for model, data in pairs}
     return table | {
@@ -50,7 +51,7 @@ FLAGS = (
     "--valid-samples", "--test-samples", "--init-samples", "--init-ms", "--sample-ms", "--cycles", "--seed", "--engine",
     "--threads", "--data-dir", "--networks-dir", "--output-dir", "--keep-weights-every", "--memory-budget",
     "--overwrite", "--quiet", "--help", "--number", "--dim1", "--dim2", "--dim3", "--dataset", "--output", "--compare",
-    "--draws", "--per-class", "--json", "--count",
+    "--draws", "--per-class", "--json", "--count", "--data-file", "--rates", "--inputs",
 )  # fmt: skip
 COMMANDS = ("download-nmnist", "pack-nmnist", "simulate-nmnist")
 NASTY = (
