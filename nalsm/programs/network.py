@@ -11,7 +11,7 @@ from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType, Question, command, parse_path
 from nalsm.datasets import NETWORK_INPUTS, own_source
-from nalsm.network import INPUT_DENSITY_PERCENT, log_path, network_path
+from nalsm.network import NetworkConstants, log_path, network_path
 from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
 from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import UserError
@@ -22,7 +22,7 @@ from nalsm.support.tuning import TUNING
 _FIRST = "WHICH_DATASET_TO_GENERATE_NETWORK_FOR"
 _MOST_NEURONS = 125_000
 _MOST_INPUTS = 2**22
-_BYTES_PER_SYNAPSE = 60  # while a network is generated; measured with 1,000 neurons and 100,000 inputs
+_BYTES_PER_SYNAPSE = 80  # while a network is generated and saved; 72 were measured with 15 million synapses
 
 
 def generate_network(root: Path) -> NoReturn:
@@ -102,12 +102,11 @@ def _questions(root: Path) -> Sequence[Question]:
     def check_size(value: int, answers: dict[str, Any]) -> None:
         size = answers["dim1"] * answers["dim2"] * value
         n_inputs = _n_inputs(answers["dataset"])
-        needed = size * n_inputs * INPUT_DENSITY_PERCENT / 100 * _BYTES_PER_SYNAPSE
+        needed = size * n_inputs * NetworkConstants().input_density * _BYTES_PER_SYNAPSE
         if size > _MOST_NEURONS:
             raise UserError(
                 f"SIZE_OF_LIQUID_DIMENSION_3: {value} makes {size} neurons, expected at most {_MOST_NEURONS}"
             )
-
         if needed > memory_bytes():
             raise UserError(
                 f"SIZE_OF_LIQUID_DIMENSION_3: {size} neurons with {n_inputs} inputs take about {needed / 1e9:.3g} GB, "
