@@ -12,6 +12,7 @@ import click
 from nalsm.console.questions import PathType
 from nalsm.evaluation import MEASURES, Measure
 from nalsm.models import MODELS
+from nalsm.programs.export import export
 from nalsm.runs.listing import RunStatus, list_runs
 from nalsm.runs.record import RunRecord
 from nalsm.runs.settings import default_folder
@@ -25,7 +26,7 @@ _HEADINGS = (
 _TEXTS = {"MODEL", "DATA", "KNOBS", "STATE", "NOW"}  # aligned to the left, unlike numbers
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--output-dir",
     type=PathType(),
@@ -34,13 +35,16 @@ _TEXTS = {"MODEL", "DATA", "KNOBS", "STATE", "NOW"}  # aligned to the left, unli
     help="Folder of the version folders.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts: a JSON list, an object for each run.")
-def main(output_dir: Path, as_json: bool) -> None:
+@click.pass_context
+def main(context: click.Context, output_dir: Path, as_json: bool) -> None:
     """List the runs: model, data, network, state, accuracy, measures.
 
     VALID % and TEST % are the accuracies at the cycle with the best validation accuracy so far. NOW says whether a
     process is working on the run just now. BRANCHING and SP / AP show measures that were computed with the published
     parameters; --json has all, with their parameters.
     """
+    if context.invoked_subcommand:
+        return
     if not output_dir.is_dir():
         raise UserError(f"--output-dir: there is no folder {output_dir}; name the one with ver_<VERSION> in it")
     statuses = list_runs(output_dir, measures_of)
@@ -48,6 +52,9 @@ def main(output_dir: Path, as_json: bool) -> None:
         click.echo(json.dumps([_finite(asdict(status)) for status in statuses], indent=1))
     else:
         click.echo(table(statuses) if statuses else f"no runs in {output_dir}")
+
+
+main.add_command(export)
 
 
 def measures_of(record: RunRecord) -> dict[str, dict]:
