@@ -50,12 +50,12 @@ class Knob:
 
     @property
     def heading(self) -> str:
-        """The knob's names and unit for a table or an axis, as in "activity range (STDP_NEURON_RATE_RANGE), Hz"."""
-        return self.names + (f", {self.unit}" if self.unit else "")
+        """The knob's name and unit for a table or an axis, as in "activity range, Hz"."""
+        return self.title + (f", {self.unit}" if self.unit else "")
 
     def label(self, value: float | str) -> str:
-        """Return the knob's names and a value, as in "activity range (STDP_NEURON_RATE_RANGE) 23 Hz"."""
-        return f"{self.names} {self.text(value)}" + (f" {self.unit}" if self.unit else "")
+        """Return the knob's name and a value, as in "activity range 23 Hz"."""
+        return f"{self.title} {self.text(value)}" + (f" {self.unit}" if self.unit else "")
 
     def text(self, value: float | str) -> str:
         """Return a value in words, without names and unit."""

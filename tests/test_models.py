@@ -25,15 +25,15 @@ def test_rules_of_the_phases():
 @pytest.mark.parametrize(
     ("model", "labels"),
     [
-        ("NALSM", ["astrocyte weight (ASTRO_W_SCALING) 0.25"]),
+        ("NALSM", ["astrocyte weight 0.25"]),
         ("LSM+STDP", []),
-        ("LSM", ["weight (INTIAL_ABS_W_SCLR) 0.7"]),
+        ("LSM", ["weight 0.7"]),
         (
             "LSM+AP-STDP",
             [
-                "activity threshold (STDP_NEURON_RATE_THESHOLD) 37 Hz",
-                "activity range (STDP_NEURON_RATE_RANGE) 23.5 Hz",
-                "starting weight (INTIAL_ABS_W_SCLR) 0.7",
+                "activity threshold 37 Hz",
+                "activity range 23.5 Hz",
+                "starting weight 0.7",
             ],
         ),
     ],

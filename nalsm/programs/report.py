@@ -1,5 +1,6 @@
 """report.py: a page on one run, or one that compares several."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,24 +38,44 @@ def report_command(root: Path) -> click.Command:
                  "folder, or comparison_<versions>.html beside the version folders"),
         Question("quiet", None, bool, "print the path of the page and errors only"),
     ]  # fmt: skip
-    text = "Write a page of pictures on a run, or on several side by side."
+    text = "Write a page of pictures on a run (report.py 7), or on several side by side (report.py 2 3)."
     program = command("report", text, questions, lambda answers: _write_one(root, answers))
     ask = program.callback
 
-    def choose(compare, versions, **answers):
-        if compare:
-            _write_several(root, versions, answers)
-        elif versions:
-            raise UserError(f"read {versions[0]}: name one run with --version, or several with --compare")
+    def choose(compare: bool, runs: tuple[str, ...], **answers: Any) -> None:
+        versions = _versions(runs, root, answers)
+        if len(versions) > 1:
+            _write_several(root, versions, answers, is_all="all" in runs)
+        elif compare:
+            raise UserError("--compare: name two versions or more, as in --compare 1 2 3, or all")
+        elif versions and answers["version"] is not None:
+            raise UserError(f"VERSION: read {versions[0]} and --version {answers['version']}; give one of them")
         else:
-            ask(**answers)
+            ask(**{**answers, "version": versions[0] if versions else answers["version"]})
 
     program.callback = choose
     program.params += [
-        click.Option(["--compare"], is_flag=True, help="put several versions side by side: --compare 1 2 3"),
-        click.Argument(["versions"], nargs=-1, type=click.IntRange(0, HIGHEST_NUMBER), metavar="[VERSION]..."),
+        click.Option(["--compare"], is_flag=True, help="put versions side by side: --compare 1 2 3, --compare all"),
+        click.Argument(["runs"], nargs=-1, metavar="[VERSION]..."),
     ]
     return program
+
+
+def _versions(names: tuple[str, ...], root: Path, answers: Answers) -> list[int]:
+    """Return the versions that are named; all: every run that can be opened."""
+    if names == ("all",):
+        from nalsm.runs.listing import list_runs
+
+        folder = chosen_folder(answers, "output_dir", root)
+        statuses = list_runs(folder) if folder.is_dir() else []
+        found = [status.version for status in statuses if status.version is not None and status.model]
+        if len(found) < 2:
+            raise UserError(f"all: there are {len(found)} runs in {folder}, a comparison needs two or more")
+        return found
+    wrong = [name for name in names if not (name.isascii() and name.isdigit() and int(name) <= HIGHEST_NUMBER)]
+    if wrong:
+        raise UserError(f"VERSION: read {wrong[0]!r}, expected a whole number from 0 to {HIGHEST_NUMBER}, or all alone")
+    return list(dict.fromkeys(map(int, names)))
 
 
 def _write_one(root: Path, answers: Answers) -> None:
@@ -68,16 +89,18 @@ def _write_one(root: Path, answers: Answers) -> None:
     say(f"report: {path}")
 
 
-def _write_several(root: Path, versions: tuple[int, ...], answers: Answers) -> None:
-    from nalsm.report import write_comparison
+def _write_several(root: Path, versions: list[int], answers: Answers, is_all: bool) -> None:
+    from nalsm.report import write_comparison, write_report
 
-    chosen = list(dict.fromkeys(versions))
-    if len(chosen) < 2:
-        raise UserError("--compare: name two versions or more, as in --compare 1 2 3")
-    runs = [_data(root, version, answers) for version in chosen]
-    default = chosen_folder(answers, "output_dir", root) / f"comparison_{'_'.join(map(str, chosen))}.html"
-    path = _page(answers, default)
+    runs = [_data(root, version, answers) for version in versions]
+    named = "all" if is_all else "_".join(map(str, versions))
+    path = _page(answers, chosen_folder(answers, "output_dir", root) / f"comparison_{named}.html")
     TUNING.before_work()
+    for run in runs if is_all else []:
+        report = run.record.folder.report
+        if not report.exists() and os.access(report.parent, os.W_OK):
+            write_report(run, report)
+            say(f"report: {report}", answers["quiet"])
     write_comparison(runs, path)
     say(f"comparison: {path}")
 

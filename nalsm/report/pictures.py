@@ -1,76 +1,40 @@
-"""The pictures of a report: from arrays to matplotlib figures, without pyplot and its global state.
+"""The pictures of a report: from arrays to matplotlib figures."""
 
-The colours are those of Okabe and Ito, which people with any kind of colour blindness can tell apart.
-"""
-
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from nalsm.evaluation.paper import Published
+from nalsm.evaluation.intervals import share_interval
+from nalsm.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RULE,
+    SKY,
+    VERMILION,
+    legend,
+    new_figure,
+    tidy,
+)
 from nalsm.runs.record import best_cycle
-from nalsm.storage.files import replacing
 
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"  # (the yellow is too pale for lines on white)
 SPLIT_STYLES = {
     "train": ("training", GREEN, (0, (1, 1))),
     "valid": ("validation", ORANGE, (0, (5, 1.5))),
     "test": ("test", BLUE, "-"),
 }
-RUN_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)  # of several runs, in their order
-GREY = "0.45"
-WIDTH = 6.2  # inches: wide enough for a page, and still legible when a phone shrinks it
-DPI = 160
 _MOST_LAYERS = 20
-_STYLE = {"titlesize": 12, "labelsize": 12, "ticksize": 11}
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG, without the date and the name of the program."""
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
-    return image.getvalue()
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG file, whole."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(png(figure))
-
-
-def new_figure(height: float) -> Figure:
-    """Return an empty figure as wide as a page; `height` in inches."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def tidy(axes: Axes, xlabel: str = "", ylabel: str = "", title: str = "") -> None:
-    """Set labels and title in the common style."""
-    axes.set_xlabel(xlabel, fontsize=_STYLE["labelsize"])
-    axes.set_ylabel(ylabel, fontsize=_STYLE["labelsize"])
-    if title:
-        axes.set_title(title, fontsize=_STYLE["titlesize"], loc="left")
-    axes.tick_params(labelsize=_STYLE["ticksize"])
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def legend(axes: Axes, **options: Any) -> None:
-    """Add a legend in the common style; options as in matplotlib."""
-    axes.legend(**{"fontsize": 11, "frameon": False, **options})
-
-
-# ---- one run -------------------------------------------------------------------------------------
+_MOST_BINS = 30  # of a histogram
+_DOT = ("#fdfdfd", "#020202")  # face and edge of dots on an image, which is the same in light and dark
+_RARE = 0.4  # power that makes small shares visible
 
 
 def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = None) -> Figure:
@@ -93,7 +57,7 @@ def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = Non
         axes.axhline(published, color=GREY, lw=1, zorder=0, label=f"published, test: {published:.2f} %")
     axes.axvline(best, color=BLACK, lw=1, ls=":")
     for split in ("valid", "test"):
-        axes.plot(best, 100 * accuracies[split][best - 1], "o", ms=8, mfc="none", mec=BLACK, mew=1.4)
+        axes.plot(best, 100 * accuracies[split][best - 1], "o", ms=8, mfc="none", mec=BLACK, mew=1.4, clip_on=False)
     axes.plot([], [], "o", ls=":", color=BLACK, ms=8, mfc="none", mew=1.4, lw=1, label=f"best validation: cycle {best}")
     reference = [] if published is None else [published]
     low, high = accuracy_range([100 * values for values in accuracies.values()], reference)
@@ -101,7 +65,7 @@ def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = Non
         xlim=(min(0, 1 - 0.02 * len(cycles)) if len(cycles) > 1 else 0, len(cycles) * 1.02 + 0.5), ylim=(low, high)
     )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-    axes.grid(axis="y", color="0.9")
+    axes.grid(axis="y", color=RULE)
     tidy(axes, "cycle over the training samples", "accuracy (%)")
     figure.legend(loc="outside upper left", ncols=2, fontsize=11, frameon=False)
     return figure
@@ -113,7 +77,7 @@ def accuracy_range(curves: Sequence[np.ndarray], references: Sequence[float] = (
     highs = [values.max() for values in curves]
     low, high = min([*lows, *references]), max([*highs, *references])
     margin = max(0.08 * (high - low), 0.25)
-    return max(0.0, low - margin), min(100.5, high + margin)
+    return max(0.0, low - margin), min(100.0, high + margin)
 
 
 def raster(spikes: np.ndarray, n_exc: int, n_liquid: int) -> Figure:
@@ -124,7 +88,7 @@ def raster(spikes: np.ndarray, n_exc: int, n_liquid: int) -> Figure:
     size = np.clip(2200 / n_liquid, 0.4, 6)
     for first, end, colour in ((0, n_exc, BLUE), (n_exc, n_liquid, VERMILION)):
         ms, neuron = np.nonzero(spikes[:, first:end])
-        top.scatter(ms, neuron + first, s=size, c=colour, linewidths=0)
+        top.scatter(ms, neuron + first, s=size, c=colour, linewidths=0, rasterized=True)  # thousands of spikes
     top.axhline(n_exc - 0.5, color=BLACK, lw=0.6)
     top.set(ylim=(n_liquid - 0.5, -0.5), xlim=(-1, steps))
     tidy(top, "", "liquid neuron (number)")
@@ -146,25 +110,26 @@ def raster(spikes: np.ndarray, n_exc: int, n_liquid: int) -> Figure:
 
 
 def branching(factors_by_split: Mapping[str, np.ndarray], published: float | None = None) -> Figure:
-    """Branching factor of each recorded sample: float [samples] by split."""
+    """How many recorded samples have which branching factor; factors_by_split: float [samples] by split, NaN: none."""
     figure = new_figure(3.8)
     axes = figure.add_subplot()
-    first = 1
-    markers = {"train": "^", "valid": "s", "test": "o"}
-    for split, factors in factors_by_split.items():
+    known = {split: factors[~np.isnan(factors)] for split, factors in factors_by_split.items()}
+    everything = np.concatenate(list(known.values()))
+    edges = np.histogram_bin_edges(everything, int(np.clip(len(everything) // 8, 5, _MOST_BINS)))
+    below = np.zeros(len(edges) - 1)
+    for split, factors in known.items():
         name, colour, _ = SPLIT_STYLES[split]
-        axes.plot(np.arange(first, first + len(factors)), factors, markers[split], ms=5.5, color=colour, label=name)
-        first += len(factors)
-    everything = np.concatenate(list(factors_by_split.values()))
-    mean = float(np.nanmean(everything))
-    axes.axhline(1, color=BLACK, lw=1, ls=":", label="1: edge of chaos")
-    axes.axhline(mean, color=BLUE, lw=1.4, label=f"mean: {mean:.2f}")
+        above = below + np.histogram(factors, edges)[0]
+        axes.stairs(above, edges, baseline=below, fill=True, color=colour, alpha=0.8, label=name)
+        below = above
+    mean = float(everything.mean())
+    axes.axvline(1, color=BLACK, lw=1, ls=":", label="1: edge of chaos")
+    axes.axvline(mean, color=BLACK, lw=1.6, label=f"mean: {mean:.2f}")
     if published:
-        axes.axhline(published, color=GREY, lw=1.4, ls="--", label=f"published mean: {published:.2f}")
-    low, high = min(np.nanmin(everything), 1, published or 1), max(np.nanmax(everything), 1, published or 1)
-    axes.set(xlim=(0, first), ylim=(max(0, low - 0.15 * (high - low) - 0.02), high + 0.15 * (high - low) + 0.02))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    tidy(axes, "recorded sample (number)", "branching factor")
+        axes.axvline(published, color=GREY, lw=1.6, ls="--", label=f"published mean: {published:.2f}")
+    axes.set_ylim(0, max(below.max() * 1.08, 1))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    tidy(axes, "branching factor", "recorded samples")
     legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, columnspacing=1.2)
     return figure
 
@@ -220,40 +185,45 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], word: str) -> Figure:
     figure = new_figure(6.6 if long else 6.0)
     axes = figure.add_subplot()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", norm=PowerNorm(0.4, 0, 1))  # this power makes rare errors visible
-    for row, column in np.ndindex(matrix.shape):
-        if matrix[row, column]:
-            colour = "white" if share[row, column] > 0.3 else "black"
-            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour, fontsize=10)
-    numbers = range(len(classes))
-    axes.set_xticks(numbers, classes, rotation=45 if long else 0, ha="right" if long else "center")
-    axes.set_yticks(numbers, classes)
+    size = float(np.clip(100 / len(classes), 3, 10))
+    for row, column in np.argwhere(matrix):
+        strength = share[row, column] ** _RARE
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=BLUE, alpha=strength, lw=0))
+        axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=size,
+                  color=PAPER if strength > 0.6 else BLACK)  # fmt: skip
+    numbers, end = range(len(classes)), len(classes) - 0.5
+    axes.set(xlim=(-0.5, end), ylim=(end, -0.5), aspect="equal")
+    axes.set_xticks(numbers, classes, rotation=45 if long else 0, ha="right" if long else "center", parse_math=False)
+    axes.set_yticks(numbers, classes, parse_math=False)
     tidy(axes, f"predicted {word}", f"true {word}")
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(RULE)
     axes.tick_params(length=0)
     return figure
 
 
 def class_accuracy(matrix: np.ndarray, classes: Sequence[str], word: str) -> Figure:
-    """Accuracy on each class, from a confusion matrix."""
-    figure = new_figure(4.4)
+    """Accuracy on each class with its 95 % interval, from a confusion matrix."""
+    figure = new_figure(1.2 + 0.32 * max(len(classes), 3))
     axes = figure.add_subplot()
-    shown = matrix.sum(axis=1)
-    percent = 100 * np.diag(matrix) / np.maximum(shown, 1)
-    mean = 100 * np.trace(matrix) / max(matrix.sum(), 1)
-    present = np.flatnonzero(shown)
-    low = max(0, np.floor(min(percent[present].min(initial=100), mean) / 5) * 5 - 5)
-    axes.grid(axis="y", color="0.9")
-    axes.plot(percent[present], present, "o", color=BLUE, ms=8)
-    for number in present:
-        axes.annotate(f"{percent[number]:.1f}", (percent[number], number), (8, 0), textcoords="offset points",
-                      va="center", fontsize=11, bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
+    shown, right = matrix.sum(axis=1), np.diag(matrix)
+    mean = 100 * right.sum() / max(shown.sum(), 1)
+    lowest = mean
+    for number in np.flatnonzero(shown):
+        percent = 100 * right[number] / shown[number]
+        low, high = (100 * end for end in share_interval(percent / 100, shown[number]))
+        lowest = min(lowest, low)
+        axes.plot([low, high], [number, number], color=BLUE, lw=2, alpha=0.6, solid_capstyle="butt")
+        axes.plot(percent, number, "o", color=BLUE, ms=8, clip_on=False)
+        axes.annotate(f"{percent:.1f}", (1.02, number), xycoords=("axes fraction", "data"), va="center", fontsize=11)
     axes.axvline(mean, color=BLACK, lw=1.2, ls="--", zorder=1, label=f"all together: {mean:.2f} %")
-    axes.set(xlim=(low, 100 + 0.1 * (100 - low)), ylim=(len(classes) - 0.4, -0.6))
-    axes.set_xticks([tick for tick in MaxNLocator(6).tick_values(low, 100) if low <= tick <= 100])
-    axes.set_yticks(range(len(classes)), classes)
+    axes.plot([], [], color=BLUE, lw=2, alpha=0.6, label="95 % interval")
+    axes.grid(axis="y", color=RULE)
+    axes.set(xlim=(max(0, np.floor(lowest / 5) * 5), 100), ylim=(len(classes) - 0.4, -0.6))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
     tidy(axes, "accuracy on the test set (%)", word)
-    legend(axes, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1)
+    legend(axes, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, ncols=2)
     return figure
 
 
@@ -279,7 +249,7 @@ def rates(hertz: np.ndarray, positions: np.ndarray, n_exc: int) -> Figure:
         grid[down[here], across[here]] = hertz[here]
         image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=top, origin="lower", interpolation="nearest")
         inhibitory = here & (np.arange(len(hertz)) >= n_exc)
-        axes.plot(across[inhibitory], down[inhibitory], "o", mfc="white", mec=BLACK, ms=dot, mew=0.15 * dot)
+        axes.plot(across[inhibitory], down[inhibitory], "o", mfc=_DOT[0], mec=_DOT[1], ms=dot, mew=0.15 * dot)
         axes.set_title(f"{names[order[2]]} = {number}", fontsize=11)
         axes.set(xticks=[], yticks=[])
     for axes in panels[len(layers) :]:
@@ -304,63 +274,4 @@ def times(seconds: Mapping[str, float]) -> Figure:
     axes.invert_yaxis()
     tidy(axes, "time (s)")
     axes.tick_params(axis="y", length=0)
-    return figure
-
-
-# ---- several runs --------------------------------------------------------------------------------
-
-
-def comparison(rows: Sequence[tuple[str, float | None, Published | None]]) -> Figure:
-    """Test accuracies side by side; rows: [(label, percent or None, published figure or None)]."""
-    figure = new_figure(1.5 + 0.62 * len(rows))
-    whole, near = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
-    places = np.arange(len(rows))
-    figures = [percent for _, percent, _ in rows if percent is not None]
-    for place, (_, percent, published) in zip(places, rows, strict=True):
-        colour = RUN_COLOURS[place % len(RUN_COLOURS)]
-        if published:
-            figures += [published.mean - published.deviation, published.mean + published.deviation]
-            whole.barh(place, published.mean, height=0.8, color="0.85")
-            near.barh(
-                place, 2 * published.deviation, left=published.mean - published.deviation, height=0.8, color="0.85"
-            )
-            near.plot([published.mean] * 2, [place - 0.4, place + 0.4], color=GREY, lw=1.5)
-        if percent is None:
-            whole.annotate("no accuracy yet", (2, place), va="center", fontsize=11)
-            continue
-        whole.barh(place, percent, height=0.45, color=colour, edgecolor=BLACK, linewidth=0.6)
-        near.plot(percent, place, "o", ms=9, color=colour, mec=BLACK, mew=0.8)
-        side = 1 if published and percent > published.mean else -1  # away from the published figure
-        near.annotate(f"{percent:.2f}", (percent, place), (9 * side, 0), textcoords="offset points", va="center",
-                      ha="left" if side > 0 else "right", fontsize=11)  # fmt: skip
-    low, high = (min(figures), max(figures)) if figures else (0, 100)
-    margin = max(0.4 * (high - low), 0.5)  # room for the numbers
-    near.set_xlim(max(0, low - margin), high + margin)
-    near.set_xticks([tick for tick in near.get_xticks() if near.get_xlim()[0] <= tick <= 100])
-    whole.set(xlim=(0, 100), ylim=(len(rows) - 0.4, -0.75))
-    whole.set_yticks(places, [label for label, *_ in rows])
-    near.grid(axis="x", color="0.9")
-    near.set_axisbelow(True)
-    tidy(whole, "test accuracy (%)", "", "whole scale")
-    tidy(near, "test accuracy (%)", "", "the same, enlarged")
-    near.tick_params(axis="y", length=0)
-    handles = [Line2D([], [], color="0.85", lw=9, label="published (right: mean ± standard deviation)")]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=11, frameon=False)
-    return figure
-
-
-def learning_curves(curves: Sequence[tuple[str, np.ndarray]]) -> Figure:
-    """Validation accuracy after each cycle of several runs; curves: [(label, fractions [cycles])]."""
-    figure = new_figure(3.8 + 0.12 * len(curves))
-    axes = figure.add_subplot()
-    dashes = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-    for number, (label, values) in enumerate(curves):
-        style: dict[str, Any] = {"color": RUN_COLOURS[number % len(RUN_COLOURS)], "ls": dashes[number % len(dashes)]}
-        axes.plot(np.arange(1, len(values) + 1), 100 * values, lw=1.7, label=label, **style)
-    low, high = accuracy_range([100 * values for _, values in curves])
-    axes.set(ylim=(low, high))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-    axes.grid(axis="y", color="0.9")
-    tidy(axes, "cycle over the training samples", "validation accuracy (%)")
-    figure.legend(loc="outside upper left", ncols=2, fontsize=11, frameon=False)
     return figure

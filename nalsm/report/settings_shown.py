@@ -1,7 +1,11 @@
 """Everything that the parameter file of a run contains, by plain names."""
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from nalsm.runs.questions import questions_for
+from nalsm.runs.record import Missing
 
 if TYPE_CHECKING:
     from nalsm.report.shown_run import ShownRun
@@ -37,7 +41,7 @@ def settings_shown(run: "ShownRun") -> list[tuple[str, Rows]]:
     """
     sessions = run.record.sessions
     groups = [
-        ("What decides the result", [*run.knob_values, *_rows(run.identity)]),
+        ("What decides the result", [("knobs", run.knobs), *_rows(run.identity)]),
         ("What does not decide it", _rows(run.record.details)),
     ]
     for number, session in enumerate(sessions, 1):
@@ -57,3 +61,27 @@ def _rows(values: Mapping[str, Any]) -> Rows:
 
 def _title(name: str) -> str:
     return TITLES.get(name, name.replace("_", " "))
+
+
+def commands(run: "ShownRun") -> list[str]:
+    """Return the lines for a shell that make the run's network, if that is known, and the run."""
+    record = run.record
+    values = {**record.details, **record.sessions[-1], **record.identity, **record.knobs, "version": record.version}
+    flags = [
+        f"{question.flag}={values[question.name]}"
+        for question in questions_for(record.model.name, record.source.name, root=".")
+        if values.get(question.name) is not None
+        and (question.prompt or question.name in {**record.identity, **record.knobs})
+        and values[question.name] != question.default
+    ]
+    lines = [["python", f"runners/{record.program}", *flags]]
+    try:
+        network = run.network
+    except Missing:
+        network = None
+    if network and network.dims and network.seed is not None:
+        sizes = [f"--dim{k}={size}" for k, size in enumerate(network.dims, 1)]
+        kind, number = record.source.network_kind, record.network_number
+        lines.insert(0, ["python", "runners/generate_spatial_network.py", f"--dataset={kind}", f"--number={number}",
+                         *sizes, f"--seed={network.seed}"])  # fmt: skip
+    return [shlex.join(line) for line in lines]

@@ -2,16 +2,26 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from nalsm.evaluation import MEASURES
+from nalsm.evaluation import MEASURES, Measure
 from nalsm.evaluation.branching import branching_factors, factors_of
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.runs.listing import read_status
 from nalsm.runs.record import Missing, open_record
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.support.errors import DamagedFile
+
+
+class MeasureShown(NamedTuple):
+    """A measure of a run: its values (None if it is not computed), these in words, and the published figures."""
+
+    measure: Measure
+    values: dict | None
+    text: str
+    published: str
 
 
 class ShownRun(TrainedRun):
@@ -46,9 +56,14 @@ class ShownRun(TrainedRun):
         return self.record.source.class_word
 
     @property
-    def knob_values(self) -> list[tuple[str, str]]:
-        """Return (name with published spelling and unit, value) of each knob, in the order of the questions."""
-        return [(knob.heading, knob.text(value)) for knob, value in self.record.model.values(self.record.knobs)]
+    def knobs(self) -> str:
+        """The knobs in words; empty if the model has none."""
+        return ", ".join(self.record.model.describe_knobs(self.record.knobs))
+
+    @property
+    def started(self) -> str:
+        """Date and time of the run's first session."""
+        return str(self.record.sessions[0].get("started", "at an unknown time"))[:16].replace("T", " ")
 
     @property
     def is_reduced(self) -> bool:
@@ -72,12 +87,25 @@ class ShownRun(TrainedRun):
 
     def published_of(self, measure: str, value: str) -> Published | None:
         """Return the published figure of a measure to compare with, or None if the paper has none."""
+        return self._published(MEASURES[measure]).get(value)
+
+    def _published(self, measure: Measure) -> dict[str, Published]:
         if not self.n_liquid:
-            return None
-        record = self.record
-        return MEASURES[measure].closest_published(
-            value, record.model.name, record.dataset, self.n_liquid, record.knobs
-        )
+            return {}
+        cell = self.record.model.name, self.record.dataset, self.n_liquid
+        figures = {name: measure.closest_published(name, *cell, self.record.knobs) for name in measure.published(*cell)}
+        return {name: figure for name, figure in figures.items() if figure}
+
+    def measured(self) -> list[MeasureShown]:
+        """Return every measure of the table, computed or not."""
+        found = []
+        for measure in MEASURES.values():
+            values, published = measure.read(self.record), self._published(measure)
+            named = len(published) > 1
+            texts = [f"{name} {figure}" if named else str(figure) for name, figure in published.items()]
+            text = measure.text(values) if values else "not computed"
+            found.append(MeasureShown(measure, values, text, ", ".join(texts) or "no figure"))
+        return found
 
     def branching_factors(self, split: str, batch: int) -> np.ndarray:
         """Return the branching factor of each sample of a recorded batch: float64 [n], NaN if it has none.

@@ -112,7 +112,7 @@ class RunFolder:
         return self.path / "report.html"
 
     def report_picture(self, name: str) -> Path:
-        return self.path / f"report_{name}.png"
+        return self.path / f"report_{name}.svg"
 
     def counts(self, split: str, batch: int) -> Path:
         return self.path / COUNT_FILES[split].format(v=self.version, i=batch)

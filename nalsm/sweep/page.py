@@ -7,7 +7,7 @@ from statistics import mean
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
-from nalsm.report.pictures import save
+from nalsm.report.drawing import save
 from nalsm.storage.files import write_text
 from nalsm.sweep import pictures
 from nalsm.sweep.findings import (
@@ -229,7 +229,7 @@ def _most_runs(groups):
 def _save(figure, path, name):
     """Save a picture beside the page; return its file name."""
     words = "".join(c if c.isalnum() else "_" for c in name.lower())
-    picture = path.with_name(f"{path.stem}_{words}.png")
+    picture = path.with_name(f"{path.stem}_{words}.svg")
     save(figure, picture)
     return picture.name
 

@@ -5,7 +5,7 @@ from statistics import mean
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from nalsm.report.pictures import BLUE, GREY, ORANGE, legend, new_figure, tidy
+from nalsm.report.drawing import BLUE, GREY, ORANGE, legend, new_figure, tidy
 from nalsm.sweep.findings import Group, mean_and_deviation
 
 

@@ -45,7 +45,7 @@ def test_every_cell_of_the_sheet_is_known():
 
 def test_fixed_weight_and_best_weight_of_lsm():
     fixed = published_accuracy("LSM", "MNIST", 1000, {"initial_weight": 0.7})
-    assert (fixed.text, fixed.kind) == ("95.22 ± 0.08", "at weight (INTIAL_ABS_W_SCLR) 0.7")
+    assert (fixed.text, fixed.kind) == ("95.22 ± 0.08", "at weight 0.7")
     best = published_accuracy("LSM", "MNIST", 1000)
     assert best.kind == "best setting of each network"
     assert all(a >= b for a, b in zip(best.values, fixed.values, strict=True))

@@ -1,22 +1,24 @@
 """report.py: what the page says and shows, of whole, unfinished and damaged runs; and that a browser draws it."""
 
-import base64
 import json
 import re
+import shlex
 import shutil
-import struct
 import sys
+import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from made_runs import BATCH, MISTAKEN, made_network, made_record, made_run
+from scipy.stats import binomtest
 from small_runs import RUNNERS, assert_one_line_error, changed, folder_contents, run
 
 from nalsm.evaluation import kernel_quality
 from nalsm.evaluation.paper import published_accuracy
 from nalsm.network import network_path
-from nalsm.report import write_comparison, write_report
+from nalsm.report import comparison_pictures, pictures, write_comparison, write_report
+from nalsm.report.comparison_pictures import Shown
 from nalsm.report.sections import confusion_matrix
 from nalsm.report.shown_run import ShownRun
 from nalsm.runs.noise_folder import open_noise
@@ -56,27 +58,19 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def png_size(image):
-    assert image.startswith(b"\x89PNG\r\n\x1a\n")
-    return struct.unpack(">II", image[16:24])
-
-
 def assert_self_contained(page):
     """No scripts, and no address of anything outside the file."""
     assert not page.all("script")
     for _, attributes in page.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster"):
-            assert attributes.get(name, "data:").startswith("data:")
+            assert re.match(r"data:|#|train_data/ver_\d+/report.html$|$", attributes.get(name) or "")
     assert not re.search(r"url\(|@import", page.text)
 
 
 @pytest.fixture
 def quick():
-    """What to draw figures with where only the page matters: drawing takes seconds a page."""
-    dot = base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    )
-    return lambda figure: dot
+    """What to draw figures with where only the page matters: drawing takes a second a page."""
+    return lambda figure, name, alt: f'<svg role="img" aria-label="{alt}"></svg>'
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +83,42 @@ def written(tmp_path_factory):
     return folder, page
 
 
+def drawn(page):
+    """The pictures of a page."""
+    return [attributes for attributes in page.all("svg") if attributes.get("role") == "img"]
+
+
 def test_pictures_are_in_the_page_and_beside_it(written):
     folder, page = written
-    assert {path.name for path in folder.path.glob("report_*")} == {f"report_{name}.png" for name in PICTURES}
-    images = [base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in page.all("img")]
-    assert set(images) == {path.read_bytes() for path in folder.path.glob("report_*")}
-    assert all(min(png_size(image)) > 200 for image in images)
+    files = list(folder.path.glob("report_*"))
+    assert {path.name for path in files} == {f"report_{name}.svg" for name in PICTURES}
+    assert len(drawn(page)) == len(PICTURES)
     assert_self_contained(page)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    html = folder.report.read_text(encoding="utf-8")
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        ElementTree.fromstring(text)
+        begin, _, rest = text.partition("<style>")
+        assert begin + rest.partition("</style>")[2].rstrip() in html  # the same picture, with colours of its own
+
+
+def test_colours_follow_the_setting(written):
+    """Pictures have no colour of their own but in images and in the dots on them: the page gives them all."""
+    folder, _ = written
+    html = folder.report.read_text(encoding="utf-8")
+    assert "color-scheme:light dark" in html and "@media (prefers-color-scheme:dark)" in html
+    variables = set(re.findall(r"--(\w+):#", html))
+    for path in folder.path.glob("report_*"):
+        style, _, picture = path.read_text(encoding="utf-8").partition("</style>")
+        assert "prefers-color-scheme:dark" in style
+        assert set(re.findall(r": (#[0-9a-f]{6})", picture)) <= {
+            "#fdfdfd",
+            "#020202",
+            "#fee838",
+        }  # dots on an image, end of its scale
+        assert set(re.findall(r"var\(--(\w+)\)", picture)) <= variables
 
 
 def test_page_is_for_everybody(written):
@@ -104,7 +127,7 @@ def test_page_is_for_everybody(written):
     assert "Run 7: NALSM on MNIST" in page.text
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
     assert len(page.all("h1")) == 1
-    alts = [image["alt"] for image in page.all("img")]
+    alts = [image["aria-label"] for image in drawn(page)]
     assert len(set(alts)) == len(PICTURES)
     assert all(len(alt) > 20 for alt in alts)
     assert len(page.all("figcaption")) == len(PICTURES)
@@ -121,12 +144,12 @@ def test_page_says_what_is_seen_and_what_is_published(written):
         "4 classified as 9, 1 times in 4",
         "worst: 4 (75.0 %)",
         "a 3, presented for 100 ms",
-        "Published for NALSM on MNIST: 1.246 ± 0.023 (at astrocyte weight (ASTRO_W_SCALING) 0.015",
+        "Published for NALSM on MNIST: 1.246 ± 0.023 (at astrocyte weight 0.015",
         "All started at ±3",
         "Initialisation with astrocyte-modulated STDP",
         "10 x 10 x 10",
         "322 s in total",
-        "astrocyte weight (ASTRO_W_SCALING) 0.015",
+        "astrocyte weight 0.015",
         "samples in a batch 20",
         "Confusion matrix",
         "2026-01-01",
@@ -138,7 +161,7 @@ def test_page_says_what_is_seen_and_what_is_published(written):
 
 
 def test_pages_have_plain_names_only(quick, tmp_path):
-    """No identifiers of the code: settings, knobs and rules have English names, the knob its published spelling too."""
+    """No identifiers of the code: settings, knobs and rules have English names."""
     knobs = {"threshold_hz": 37.0, "range_hz": 23.0, "initial_weight": 1.0}
     made_run(tmp_path, model="LSM+AP-STDP", knobs=knobs)
     one, _ = report(tmp_path, quick)
@@ -146,7 +169,7 @@ def test_pages_have_plain_names_only(quick, tmp_path):
     for page in (one, Page(tmp_path / "both.html")):
         words = re.sub(r"\S*/\S*|\S+\.\w+data\w*|[A-Z]+(_[A-Z]+)+", "", page.text)  # paths, published spellings
         assert re.findall(r"\w*[a-z]_\w*|APSTDP|AstrocyteSTDP", words) == []
-        assert "activity threshold (STDP_NEURON_RATE_THESHOLD)" in page.text
+        assert "activity threshold 37 Hz" in page.text
 
 
 def test_confusion_matrix(tmp_path):
@@ -196,8 +219,8 @@ def test_unfinished_run(quick, tmp_path, stage, shown, words):
     assert "The run is not finished." in page.text
     for word in words:
         assert word in page.text
-    assert {path.name for path in folder.path.glob("report_*")} == {f"report_{name}.png" for name in shown}
-    assert len(page.all("img")) == len(shown) == len(PICTURES) - len(missing)
+    assert {path.name for path in folder.path.glob("report_*")} == {f"report_{name}.svg" for name in shown}
+    assert len(drawn(page)) == len(shown) == len(PICTURES) - len(missing)
     assert_self_contained(page)
 
 
@@ -260,7 +283,7 @@ def test_network_that_is_not_there_or_another(quick, tmp_path):
     assert again == missing
     assert f"--networks-dir: {path} is not the network that version 7 was trained with" in page.text
     assert "Published for NALSM on MNIST" in page.text  # the readout tells the number of neurons
-    assert len(page.all("img")) == len(PICTURES) - len(missing) == 4
+    assert len(drawn(page)) == len(PICTURES) - len(missing) == 4
 
 
 @pytest.mark.parametrize(
@@ -322,14 +345,93 @@ def test_comparison(tmp_path):
     page = Page(path)
     assert_self_contained(page)
     assert "Runs 8, 7, 9 side by side" in page.text
-    assert "test accuracy 90.00 % 90.00 % not yet" in page.text
-    assert "state cycle 5 of 6 finished initialising" in page.text
-    quality = "SP 990.00, AP 980.00 (20 draws of 100 samples of each class, seed 0)"
-    assert f"kernel quality {quality} not computed not computed" in page.text
+    table = page.text[page.text.index("run model data") :]
+    for words in (
+        "8 LSM+AP-STDP MNIST", "7 NALSM MNIST astrocyte weight 0.015 finished, reduced 90.00 %",
+        "9 LSM+STDP MNIST none initialising, reduced not yet", "cycle 5 of 6, reduced 90.00 %",
+        "SP 990.00, AP 980.00 (20 draws of 100 samples of each class, seed 0)",
+    ):  # fmt: skip
+        assert words in table, words
     for model in ("NALSM", "LSM+AP-STDP"):
-        assert f"{published_accuracy(model, 'MNIST', 1000)} %" in page.text
+        assert f"{published_accuracy(model, 'MNIST', 1000)} %" in table
     assert "Not finished: 8, 9" in page.text
-    assert page.all("img")[0]["alt"] == "run 8: 90.00 %; run 7: 90.00 %; run 9: no accuracy yet"
+    alt = drawn(page)[0]["aria-label"]
+    assert alt == (
+        "8: LSM+AP-STDP, MNIST (reduced): 90.00 %; 7: NALSM, MNIST (reduced): 90.00 %; "
+        "9: LSM+STDP, MNIST (reduced): no accuracy yet"
+    )
+
+
+def test_runs_of_one_setting_share_a_place(quick, tmp_path):
+    """Networks and seeds of a setting are one row, with their mean and range; other knobs are another row."""
+    made_run(tmp_path, 1)
+    folder = made_run(tmp_path, 2, seed=6)
+    arrays, _ = folder.read(folder.accuracies)
+    folder.write(folder.accuracies, {**arrays, "ACUM_TST_ACC_l": arrays["ACUM_TST_ACC_l"] - 0.1})
+    made_run(tmp_path, 3, knobs={"astrocyte_weight": 0.1})
+    write_comparison([data(tmp_path, version) for version in (1, 2, 3)], tmp_path / "page.html", quick)
+    assert drawn(Page(tmp_path / "page.html"))[0]["aria-label"] == (
+        "NALSM, 2 runs, MNIST (reduced), astrocyte weight 0.015: 85.00 % (80.00 to 90.00 %); "
+        "3: NALSM, MNIST (reduced), astrocyte weight 0.1: 90.00 %"
+    )
+
+
+def test_comparison_links_reports(quick, tmp_path):
+    made_run(tmp_path, 7)
+    made_run(tmp_path, 8)
+    report(tmp_path, quick)
+    (tmp_path / "pages").mkdir()
+    write_comparison([data(tmp_path, version) for version in (7, 8)], tmp_path / "pages" / "page.html", quick)
+    links = [link["href"] for link in Page(tmp_path / "pages" / "page.html").all("a")]
+    assert [link for link in links if link[0] != "#"] == ["../train_data/ver_7/report.html"]
+
+
+@pytest.mark.parametrize(("cycles", "scale"), [((100, 499), "linear"), ((100, 501), "log")])
+def test_axes_of_curves(cycles, scale):
+    rows = [Shown("x", [99.0], curves=[np.linspace(0.5, 1, number)]) for number in cycles]
+    axes = comparison_pictures.learning_curves(rows).axes[0]
+    assert axes.get_xscale() == scale
+    assert axes.get_ylim()[1] == 100
+    assert comparison_pictures.accuracies([Shown("x", [99.9])]).axes[1].get_xlim()[1] == 100
+
+
+def test_histogram_of_branching_factors():
+    factors = {"test": np.array([1.0, 1.2, np.nan]), "train": np.array([1.2] * 5)}
+    axes = pictures.branching(factors, 1.24).axes[0]
+    assert axes.get_xlabel() == "branching factor"
+    last = axes.patches[-1].get_data()  # the splits are stacked: the last one ends at the sums
+    assert (last.values.sum(), last.baseline.sum()) == (7, 2)
+
+
+def test_intervals_of_classes():
+    matrix = np.diag([9, 20])
+    matrix[0, 1] = 1
+    axes = pictures.class_accuracy(matrix, ("a", "b"), "digit").axes[0]
+    bars = [line.get_xdata() for line in axes.lines if list(line.get_ydata()) in ([0, 0], [1, 1])]
+    for bar, (right, n) in zip(bars, ((9, 10), (20, 20)), strict=True):
+        wilson = binomtest(right, n).proportion_ci(method="wilson")
+        np.testing.assert_allclose(bar, [100 * wilson.low, 100 * wilson.high], rtol=1e-6)
+    assert axes.get_xlim()[1] == 100
+
+
+def test_report_says_where_the_published_best_is(written):
+    _, page = written
+    assert "most accurate at 1.32 (astrocyte weight 0.0075)" in page.text
+    assert "this run is reduced" in page.text
+    assert "Run started 2026-01-01" in page.text
+
+
+def test_command_repeats_the_run(written):
+    """The command that the page shows gives every setting that decides the run."""
+    _, page = written
+    line = re.search(r"python (runners/NALSM_RUN_MAIN_SIM_MNIST.py --.*?) All settings", page.text)[1]
+    program, *flags = shlex.split(line)
+    assert (RUNNERS.parent / program).is_file()
+    given = dict(flag.removeprefix("--").split("=") for flag in flags)
+    wanted = {"version": "7", "seed": "5", "astro-w-scaling": "0.015", "train-samples": "40", "cycles": "6",
+              "net-num-var": "1", "batch-size": "20", "init-samples": "50", "engine": "event"}  # fmt: skip
+    assert wanted.items() <= given.items()
+    assert "generate_spatial_network.py --dataset=M --number=1 --dim1=10" in page.text
 
 
 # ---- the program ---------------------------------------------------------------------------------
@@ -343,14 +445,14 @@ def program(place, *arguments):
 def test_program_on_a_real_run(finished_place):
     folder = finished_place / "train_data" / "ver_7"
     before = folder_contents(folder)
-    done = run(program(finished_place), ["7"])
+    done = run(program(finished_place, 7), "")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert f"report: {folder / 'report.html'}" in done.stdout
     page = Page(folder / "report.html")
     assert "missing: spikes of one sample, branching factor" in done.stdout  # so small a run records none
     assert "there are no recorded spikes" in page.text
-    assert len(page.all("img")) == 6
+    assert len(drawn(page)) == 6
     assert folder_contents(folder) == before
 
     shown = data(finished_place)
@@ -361,12 +463,17 @@ def test_program_on_a_real_run(finished_place):
 def test_program_compares(tmp_path):
     for version in (7, 8):
         made_run(tmp_path, version)
-    done = run(program(tmp_path, "--compare", 7, 8), "")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"comparison: {tmp_path}/train_data/comparison_7_8.html\n"
-    assert (tmp_path / "train_data" / "comparison_7_8.html").is_file()
-    done = run(program(tmp_path, "--compare", 8, 7, f"--output={tmp_path}/x.html"), "")
-    assert "Runs 8, 7" in Page(tmp_path / "x.html").text, done.stderr
+    (tmp_path / "train_data" / "ver_9").mkdir()
+    output = tmp_path / "train_data"
+    done = run(program(tmp_path, 8, 7), "")
+    assert (done.returncode, done.stdout) == (0, f"comparison: {output}/comparison_8_7.html\n"), done.stderr
+    done = run(program(tmp_path, "--compare", "all", f"--output={tmp_path}/x.html"), "")
+    reports = [output / f"ver_{version}" / "report.html" for version in (7, 8)]
+    lines = [*(f"report: {path}" for path in reports), f"comparison: {tmp_path}/x.html"]
+    assert done.stdout.splitlines() == lines, done.stderr
+    page = Page(tmp_path / "x.html")
+    assert "Runs 7, 8" in page.text
+    assert {path.as_posix() for path in reports} <= {str(tmp_path / link["href"]) for link in page.all("a")}
 
 
 def test_program_refuses(tmp_path):
@@ -377,8 +484,8 @@ def test_program_refuses(tmp_path):
     assert_one_line_error(run(program(tmp_path, "--version=seven"), ""), 2, "--version", "'seven'")
     assert_one_line_error(run(program(tmp_path), ["9"]), 2, "ver_9", "there is no run in")
     assert_one_line_error(run(program(tmp_path, "--compare", 7), ""), 2, "--compare")
-    assert_one_line_error(run(program(tmp_path, "--compare", 7, 8), ""), 2, absent)
-    assert_one_line_error(run(program(tmp_path, 7), ""), 2, "--compare")
+    assert_one_line_error(run(program(tmp_path, 7, 8), ""), 2, absent)
+    assert_one_line_error(run(program(tmp_path, 7, "all"), ""), 2, "'all'")
     elsewhere = f"{tmp_path}/no/x.html"
     assert_one_line_error(run(program(tmp_path, "--version=7", "--output", elsewhere), ""), 2, "--output", elsewhere)
 
@@ -431,16 +538,23 @@ def test_browser_draws_the_page(written, browser, width):
     requests_of(browser)
     browser.get(address)
     assert browser.title == "Run 7: NALSM on MNIST"
-    decoded = "Promise.allSettled([...document.images].map(i => i.decode())).then(all => all.map(one => one.status))"
-    assert browser.execute_script(f"return {decoded}") == ["fulfilled"] * len(PICTURES)
-    sizes = browser.execute_script("return [...document.images].map(i => [i.naturalWidth, i.clientWidth])")
-    assert len(sizes) == len(PICTURES)
-    assert all(natural > 0 for natural, _ in sizes)
-    assert all(width * 0.5 < shown <= width for _, shown in sizes)
+    sizes = "return [...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect().width)"
+    shown = browser.execute_script(sizes)
+    assert len(shown) == len(PICTURES)
+    assert all(width * 0.5 < each <= width for each in shown)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # nothing sticks out
+    colours = []
+    for scheme in ("light", "dark"):
+        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+        colour = "getComputedStyle(document.querySelector('{}')).{}"
+        paper, text = colour.format("body", "backgroundColor"), colour.format("figure svg text", "fill")
+        colours.append(browser.execute_script(f"return [{paper}, {text}]"))
+    assert colours[0] != colours[1]
+    assert all(len(set(pair)) == 2 for pair in colours)
     asked, complaints = requests_of(browser)
     assert asked[0] == address
-    assert all(url.startswith("data:image/png;base64,") for url in asked[1:])
+    assert all(url.startswith("data:image/") for url in asked[1:])
     assert complaints == []
 
 

@@ -169,7 +169,7 @@ def test_load_run(tmp_path):
     assert (len(run.accuracies["test"]), run.best_cycle) == (6, 4)
     assert run.readout.weights.shape == (1000, 10)
     assert (run.settings.knobs, run.settings.sizes.cycles) == ({"astrocyte_weight": 0.015}, 6)
-    assert "version 7, NALSM on MNIST, astrocyte weight (ASTRO_W_SCALING) 0.015" in repr(run)
+    assert "version 7, NALSM on MNIST, astrocyte weight 0.015" in repr(run)
     assert "test accuracy 90.00 % at cycle 4" in repr(run)
 
 

@@ -56,7 +56,7 @@ def test_the_best_of_each_network_is_chosen_by_validation_accuracy():
     assert (knob, [member.cell.knobs[knob] for member in members]) == ("initial_weight", [0.6, 0.7])
     best = best_of_each_network(knob, members)
     assert best.accuracies == [89, 91]  # network c was run with one weight only
-    assert best.knobs == "weight (INTIAL_ABS_W_SCLR): best of 0.6, 0.7 for each network"
+    assert best.knobs == "weight: best of 0.6, 0.7 for each network"
     assert best_of_each_network(knob, [groups[0], group(0.6)]) is None
 
 
@@ -68,6 +68,6 @@ def test_runs_with_several_seeds_are_gathered_apart_and_make_a_curve_of_the_dens
     [(knob, members)] = families(groups)
     assert (knob, [group.planned for group in members]) == ("astrocyte_density", [9] * 6)
     assert [group.cell.full_knobs[knob] for group in members] == [0.1, 0.2, 0.4, 0.6, 0.8, 1]
-    assert members[-1].knobs == "astrocyte weight (ASTRO_W_SCALING) 0.015, several seeds on each network"
+    assert members[-1].knobs == "astrocyte weight 0.015, several seeds on each network"
     [main] = [group for group in groups if group.cell.version == 1001]
     assert (main.planned, main.cell.knobs) == (10, members[-1].cell.knobs)

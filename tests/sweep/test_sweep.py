@@ -39,7 +39,7 @@ from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import steps_of
 from nalsm.sweep.store import read_store
 
-KNOB = "astrocyte weight (ASTRO_W_SCALING)"
+KNOB = "astrocyte weight"
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_the_page_of_a_sweep(swept):
     assert "## NALSM on MNIST: astrocyte weight" in page
     picture = next(place.glob("page_*.png"))
     assert f"]({picture.name})" in page and picture.read_bytes().startswith(b"\x89PNG")
-    assert "| MNIST (reduced) | LSM | weight (INTIAL_ABS_W_SCLR) 0.7 | 64 | 1 of 1 |" in page
+    assert "| MNIST (reduced) | LSM | weight 0.7 | 64 | 1 of 1 |" in page
 
 
 def test_a_failing_cell_does_not_stop_the_others(tmp_path):
@@ -233,7 +233,7 @@ def test_a_failing_cell_does_not_stop_the_others(tmp_path):
     assert "branching factor ended with 2: VERSION: the run in" in done.stdout
     assert (taken / "thesis.txt").read_text() == "mine" and len(list(taken.iterdir())) <= 2  # and the lock
     assert (
-        "- NALSM on MNIST, astrocyte weight (ASTRO_W_SCALING) 0.015, 64 neurons: network 11 (version 101)"
+        "- NALSM on MNIST, astrocyte weight 0.015, 64 neurons: network 11 (version 101)"
         in (tmp_path / "page.md").read_text()
     )
     assert RunFolder(tmp_path / "train_data", 301).is_finished()
@@ -353,7 +353,7 @@ def test_figures_of_the_page(published_place):
     middle, deviation = mean(TESTS.values()), stdev(TESTS.values())
     published = published_accuracy("NALSM", "MNIST", 1000)
     assert row_of(page, "Accuracy", "MNIST") == [
-        "MNIST", "NALSM", "astrocyte weight (ASTRO_W_SCALING) 0.015", "1000", "2 of 3", f"{middle:.2f}",
+        "MNIST", "NALSM", "astrocyte weight 0.015", "1000", "2 of 3", f"{middle:.2f}",
         f"{deviation:.2f}", "95.96 ± 0.13", "10",
         f"{middle - published.mean:+.2f} ({(middle - published.mean) / published.deviation:+.1f} s.d.)", "-", "-",
     ]  # fmt: skip
@@ -361,7 +361,7 @@ def test_figures_of_the_page(published_place):
         "2", "1.375", "0.177", "1.246 ± 0.023", "2", "990.50", "0.71", "994.22 ± 0.18", "982.50", "3.54",
         "986.44 ± 2.85",
     ]  # fmt: skip
-    assert "- NALSM on MNIST, astrocyte weight (ASTRO_W_SCALING) 0.015, 1,000 neurons: network 3 (version 13)" in page
+    assert "- NALSM on MNIST, astrocyte weight 0.015, 1,000 neurons: network 3 (version 13)" in page
     assert row_of(page, "Every run", "11")[-4:] == ["2", "20", "300", "0.60"]  # seconds of the stages, GB
 
 
