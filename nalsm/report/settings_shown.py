@@ -2,10 +2,13 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nalsm.runs.names import OWN_DATA
 from nalsm.runs.questions import questions_for
 from nalsm.runs.record import Missing
+from nalsm.support.constants import as_text
 
 if TYPE_CHECKING:
     from nalsm.report.shown_run import ShownRun
@@ -66,14 +69,15 @@ def _title(name: str) -> str:
 def commands(run: "ShownRun") -> list[str]:
     """Return the lines for a shell that make the run's network, if that is known, and the run."""
     record = run.record
-    values = {**record.details, **record.sessions[-1], **record.identity, **record.knobs, "version": record.version}
+    own = record.details.get(OWN_DATA) or {}
+    decisive = {**record.identity, **record.knobs, "data_file": own.get("file"), "rates": own.get("rates")}
+    values = {**record.details, **record.sessions[-1], **decisive, "version": record.version}
     flags = [
         f"{question.flag}={values[question.name]}"
-        for question in questions_for(record.model.name, record.source.name, root=".")
-        if values.get(question.name) is not None
-        and (question.prompt or question.name in {**record.identity, **record.knobs})
-        and values[question.name] != question.default
+        for question in questions_for(record.model.name, record.source.name, root=Path())
+        if values.get(question.name) not in (None, question.default) and (question.prompt or question.name in decisive)
     ]
+    flags += [f"--set={text}" for text in as_text(record.constants)]
     lines = [["python", f"runners/{record.program}", *flags]]
     try:
         network = run.network

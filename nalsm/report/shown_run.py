@@ -12,6 +12,7 @@ from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.runs.listing import read_status
 from nalsm.runs.record import Missing, open_record
 from nalsm.runs.trained_run import TrainedRun
+from nalsm.support.constants import as_text
 from nalsm.support.errors import DamagedFile
 
 
@@ -57,8 +58,9 @@ class ShownRun(TrainedRun):
 
     @property
     def knobs(self) -> str:
-        """The knobs in words; empty if the model has none."""
-        return ", ".join(self.record.model.describe_knobs(self.record.knobs))
+        """The knobs in words, with constants that are not the published ones; empty if there is neither."""
+        record = self.record
+        return ", ".join([*record.model.describe_knobs(record.knobs), *as_text(record.constants)])
 
     @property
     def started(self) -> str:
