@@ -10,6 +10,7 @@
 # make paper        every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and the N-MNIST cells if the data
 #                   set is there: runs, measures, docs/results.md (hours; stop and restart it as you like; NETWORKS=3
 #                   for three networks of each cell)
+# make figures      the paper's figures from docs/results.json, over the published runs: docs/figures.md
 # make sizes        NALSM with 500 to 27,000 neurons, into the same page
 # make bench        print the table of speeds (takes about five minutes; run nothing else meanwhile)
 # make bench-gpu    install TensorFlow's CUDA libraries, check the TensorFlow engine on the GPU, print its speeds there
@@ -35,7 +36,7 @@ $(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS); code=$$?; \
 $(BIN)/python -m nalsm.sweep $(PAPER) $(SIZES) --networks $(NETWORKS) --list --results docs/results.md && exit $$code
 endef
 
-.PHONY: quickstart paper sizes nmnist test test-core test-oldest lint bench bench-gpu install install-locked lock clean
+.PHONY: quickstart paper figures sizes nmnist test test-core test-oldest lint bench bench-gpu install install-locked lock clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/installed
@@ -73,6 +74,9 @@ quickstart: $(VENV)/installed
 
 paper: $(VENV)/installed
 	$(call sweep,$(PAPER))
+
+figures: $(VENV)/installed
+	$(BIN)/python -m nalsm.programs.figures
 
 sizes: $(VENV)/installed
 	$(call sweep,$(SIZES))

@@ -14,6 +14,8 @@ from nalsm.evaluation.paper import (
     published_cells,
     published_kernel_quality,
     published_runs,
+    rescaled_difference,
+    table_knobs,
 )
 
 TABLE = {  # mean and standard deviation as the paper prints them
@@ -88,6 +90,21 @@ def test_published_runs_have_the_options_that_they_were_made_with():
     for model, others in (("LSM+STDP", {}), ("NALSM", knobs)):
         assert published_kernel_quality(model, "MNIST", 1000, others) is None
     assert published_kernel_quality("LSM+STDP", "MNIST", 1000, {"learning_samples": "first"}).sp.networks == 10
+
+
+def test_rescaled_difference_is_that_of_the_sheet():
+    for model in ("NALSM", "LSM", "LSM+STDP", "LSM+AP-STDP"):
+        for dataset in ("MNIST", "N-MNIST"):
+            quality = published_kernel_quality(model, dataset)
+            for sp, ap, difference in zip(quality.sp.values, quality.ap.values, quality.difference.values, strict=True):
+                assert rescaled_difference(sp, ap) == pytest.approx(difference, abs=1e-9)
+
+
+def test_knobs_of_the_table():
+    assert table_knobs("NALSM", "MNIST", 1000) == {"astrocyte_weight": 0.015}
+    assert table_knobs("NALSM", "N-MNIST", 8000) == {"astrocyte_weight": 0.0075}
+    assert table_knobs("LSM+STDP", "MNIST", 1000) == {"learning_samples": "first"}
+    assert table_knobs("LSM", "MNIST", 1000) is None
 
 
 def test_reduced_runs():

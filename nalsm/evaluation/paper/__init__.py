@@ -9,8 +9,8 @@ runs.csv : figure or table of the paper, model, neurons, data set, network (0 to
     astrocyte weight, weight (of all synapses; LSM+AP-STDP: at the start), threshold and range of AP-STDP (Hz),
     share of neurons that the astrocyte is connected to (Fig. 4; empty: all), branching factor (empty: not
     given), accuracy (fraction of the test set).
-kernel_quality.csv : SP, AP, and the rescaled difference of Fig. 3B (the values of the four models on a data set
-    scaled to 0..1). Nothing says which knobs these runs had.
+kernel_quality.csv : SP, AP, and the rescaled difference of Fig. 3B (`rescaled_difference`). Nothing says which
+    knobs these runs had.
 
 What to know before comparing a run with these figures:
 - LSM's figures in the paper's table (95.30 % on MNIST, 95.02 % on N-MNIST) are means of each network's best
@@ -156,6 +156,27 @@ def published_kernel_quality(
         for name, digits in (("sp", 2), ("ap", 2), ("difference_rescaled", 3))
     )
     return PublishedKernelQuality(sp, ap, difference)
+
+
+def rescaled_difference(sp: float, ap: float) -> float:
+    """Return the difference of SP and AP as Figure 3B shows it.
+
+    SP and AP are each scaled to 0..1 over the published runs of all models on both data sets, and then their
+    difference is. This gives the sheet's own values for its runs; for other runs it may lie outside 0..1.
+    """
+    published = [(float(row["sp"]), float(row["ap"])) for row in _rows("kernel_quality.csv")]
+    (low_sp, low_ap), (high_sp, high_ap) = (tuple(map(end, zip(*published, strict=True))) for end in (min, max))
+
+    def difference(sp: float, ap: float) -> float:
+        return (sp - low_sp) / (high_sp - low_sp) - (ap - low_ap) / (high_ap - low_ap)
+
+    differences = [difference(*pair) for pair in published]
+    return (difference(sp, ap) - min(differences)) / (max(differences) - min(differences))
+
+
+def table_knobs(model: str, dataset: str, n_liquid: int) -> Knobs | None:
+    """Return the knobs of the runs in the paper's table; None where it has the best setting of each network."""
+    return None if model in _BEST_OF_EACH else _chosen(model, dataset, n_liquid, None)[0][0].knobs
 
 
 def closest_figure(
