@@ -22,6 +22,8 @@ class RunStatus:
     accuracies : fractions by split, at `best_cycle` (from 1), the first with the best validation accuracy
     measures : values by name of the measure, of a finished run
     seconds : of each stage so far, by name
+    started : date and time of its first session
+    notes : what sets it apart from the published runs: "reduced", another readout
     problem : why the folder, or a part of it, cannot be read; None if everything could be read
     """
 
@@ -39,16 +41,21 @@ class RunStatus:
     accuracies: dict[str, float] = field(default_factory=dict)
     measures: dict[str, dict] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    started: str = ""
+    notes: list[str] = field(default_factory=list)
     problem: str | None = None
 
 
 ReadMeasures = Callable[[RunRecord], dict[str, dict]]
+ReadNotes = Callable[[RunRecord], list[str]]
 
 
-def read_status(output_dir: Path, version: int, measures: ReadMeasures = lambda _record: {}) -> RunStatus:
+def read_status(
+    output_dir: Path, version: int, measures: ReadMeasures = lambda _record: {}, notes: ReadNotes = lambda _record: []
+) -> RunStatus:
     """Return the RunStatus of a version folder. A problem is described in it, nothing is raised.
 
-    measures : returns the measures of a finished run
+    measures : returns the measures of a finished run; notes : returns the notes on a run
     """
     folder = RunFolder(output_dir, version)
     status = RunStatus(str(folder.path), version)
@@ -59,7 +66,9 @@ def read_status(output_dir: Path, version: int, measures: ReadMeasures = lambda 
         record = RunRecord(folder, folder.open())
         status.model, status.dataset, status.knobs = record.model.name, record.dataset, record.knobs
         status.network, status.seed = record.network_number, record.seed
+        status.started = str(record.sessions[0].get("started", ""))
         status.seconds = {str(stage): float(seconds) for stage, seconds in folder.seconds().items()}
+        status.notes = notes(record)
         status.state = _state(record, status)
         if record.is_finished:
             status.measures = measures(record)
@@ -72,14 +81,19 @@ def read_status(output_dir: Path, version: int, measures: ReadMeasures = lambda 
     return status
 
 
-def list_runs(output_dir: Path, measures: ReadMeasures = lambda _record: {}) -> list[RunStatus]:
-    """Return the RunStatus of every ver_<number> in a folder, by number; other names starting with ver_ come last."""
+def list_runs(
+    output_dir: Path, measures: ReadMeasures = lambda _record: {}, notes: ReadNotes = lambda _record: []
+) -> list[RunStatus]:
+    """Return the RunStatus of every ver_<number> in a folder, by number; other names starting with ver_ come last.
+
+    measures, notes : as in `read_status`
+    """
     names = [path.name for path in Path(output_dir).iterdir() if path.name.startswith("ver_")]
     numbered = {int(name[4:]): name for name in names if re.fullmatch(r"ver_(0|[1-9][0-9]{0,8})", name)}
     others = sorted(set(names) - set(numbered.values()))
     problem = "its name is not ver_<number>"
     foreign = [RunStatus(str(Path(output_dir) / name), problem=problem) for name in others]
-    return [read_status(output_dir, version, measures) for version in sorted(numbered)] + foreign
+    return [read_status(output_dir, version, measures, notes) for version in sorted(numbered)] + foreign
 
 
 def _state(record: RunRecord, status: RunStatus) -> str:

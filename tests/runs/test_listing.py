@@ -1,6 +1,8 @@
 """python -m nalsm.runs: where each run stands, told from its folder, whatever that holds."""
 
+import csv
 import fcntl
+import io
 import json
 import re
 import shutil
@@ -15,7 +17,7 @@ from made_runs import STAGES, made_record, made_run
 from small_runs import ROOT, assert_one_line_error, environment, folder_contents
 
 from nalsm.evaluation import MEASURES, kernel_quality
-from nalsm.programs.runs import table
+from nalsm.programs.run_table import SORTS, sorted_by, table
 from nalsm.runs.listing import list_runs, read_status
 from nalsm.runs.noise_folder import open_noise
 from nalsm.storage.checksum import content_checksum
@@ -29,10 +31,15 @@ STATES = {
 }
 
 
-def list_program(*arguments):
+def list_program(*arguments, columns=80):
     command = [sys.executable, "-m", "nalsm.runs", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env={**environment(), "PYTHONPATH": str(ROOT)}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**environment(), "PYTHONPATH": str(ROOT), "COLUMNS": str(columns)},
     )
 
 
@@ -102,21 +109,54 @@ def test_table(tmp_path):
     shutil.copy(made_run(tmp_path, 13, seed=6).accuracies, other.accuracies)
     shutil.rmtree(output / "ver_13")
 
-    done = list_program("--output-dir", output)
+    with made_run(tmp_path, 13, "counting").locked():
+        done = list_program("--output-dir", output)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["VERSION", "2", "3", "9", "10", "11", "12", "x"]
-    assert [("cannot be read: " in line) for line in lines[1:]] == [True, True, False, False, True, True, True]
-    assert "FILE_L_VAL_ACC_L.files is damaged" in lines[5]
-    assert "belongs to another run" in lines[6]
-    row = ["10", "NALSM", "MNIST", "0.015", "1", "finished", "-", "80.00", "90.00", "-", "-", "322"]
+    assert [line.split()[0] for line in lines[:9]] == ["RUN", "2", "3", "9", "10", "11", "12", "13", "x"]
+    assert all(len(line) <= 80 for line in lines[:9])
+    row = ["10", "NALSM", "MNIST", "0.015", "1", "finished", "reduced", "90.00", "2026-01-01"]
     assert lines[4].split() == row
-    assert "37, 23, 1  " in lines[3]  # in the order of the questions
-    assert "simulated N-MNIST" in lines[3]
-    places = {
-        line.index(word) for line, word in zip(lines, ("STATE", "", "", "cycle", "finished"), strict=False) if word
-    }
+    assert "37, 23, 1" in lines[3]  # in the order of the questions
+    assert "simulated" in lines[3] and "readout 83%" in lines[3]
+    assert lines[7].split()[5:8] == ["counting", "20%+", "reduced"]
+    words = ("STATE", "unread", "unread", "readout", "fin")
+    places = {line.index(word) for line, word in zip(lines[:5], words, strict=True)}
     assert len(places) == 1
+    assert lines[9] == "+: a process is working on the run"
+    assert [line.split(":")[0] for line in lines[10:]] == ["ver_2", "ver_3", "ver_11", "ver_12", "ver_x"]
+    assert "FILE_L_VAL_ACC_L.files is damaged" in lines[12]
+    assert "belongs to another run" in lines[13]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_the_table_fits(tmp_path, width):
+    """Columns that can be spared go first, then texts are cut; no run loses its line."""
+    made_run(tmp_path, 100_001, network_number=27_001, model="LSM+AP-STDP", dataset="Fashion-MNIST",
+             knobs={"initial_weight": 1.0, "threshold_hz": 37.125, "range_hz": 23.0})  # fmt: skip
+    made_run(tmp_path, 7, "training")
+    lines = table(list_runs(tmp_path / "train_data", notes=lambda record: ["reduced"]), width).splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= max(width, 58)  # the words that are never cut
+    assert ("SECONDS" in lines[0]) == (width == 200)
+    assert ("…" in lines[2]) == (width < 200)
+
+
+def test_sort_and_csv(tmp_path):
+    made_run(tmp_path, 7, "training", seed=9)
+    folder = made_run(tmp_path, 8)
+    arrays, _ = folder.read(folder.accuracies)
+    folder.write(folder.accuracies, {**arrays, "ACUM_TST_ACC_l": arrays["ACUM_TST_ACC_l"] + 0.05})
+    (tmp_path / "train_data" / "ver_9").mkdir()
+    done = list_program("--output-dir", tmp_path / "train_data", "--sort=test", "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["version"] for row in rows] == ["8", "7", "9"], done.stderr
+    assert float(rows[0]["accuracies.test"]) == pytest.approx(0.95)
+    assert (rows[1]["seed"], rows[1]["knobs.astrocyte_weight"], rows[1]["notes"]) == ("9", "0.015", "reduced")
+    assert rows[2]["problem"]
+    statuses = list_runs(tmp_path / "train_data")
+    for name in SORTS:
+        assert len(sorted_by(name, statuses)) == 3
 
 
 def test_measures(tmp_path):
@@ -130,9 +170,9 @@ def test_measures(tmp_path):
     for path in MEASURES["branching_factor"].files(record):
         record.folder.write(path, {"per_sample": np.array([1.25, np.nan])})
     made_run(tmp_path, 10, "training")
-    lines = list_program("--output-dir", tmp_path / "train_data").stdout.splitlines()
-    assert re.split(r"  +", lines[0])[-3:-1] == ["BRANCHING", "SP / AP"]
-    assert [re.split(r"  +", line)[-3:-1] for line in lines[1:]] == [
+    lines = list_program("--output-dir", tmp_path / "train_data", columns=200).stdout.splitlines()
+    assert re.split(r"  +", lines[0])[-4:-2] == ["BRANCHING", "SP / AP"]
+    assert [re.split(r"  +", line)[-4:-2] for line in lines[1:]] == [
         ["-", "990.0 / 980.0"], ["-", "-"], ["1.250", "-"], ["-", "-"],
     ]  # fmt: skip
     runs = json.loads(list_program("--output-dir", tmp_path / "train_data", "--json").stdout)
@@ -213,7 +253,7 @@ def test_odd_parameters_never_end_in_a_traceback(tmp_path, changes, times):
     try:
         statuses = list_runs(tmp_path / "train_data")
         lines = table(statuses).splitlines()
-        assert len(lines) == 2
+        assert len(lines) == (3 if statuses[0].problem else 2)
         assert statuses[0].state or statuses[0].problem
     finally:
         path.write_text(original)

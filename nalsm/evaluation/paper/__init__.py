@@ -28,7 +28,9 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import mean, stdev
 
+from nalsm.datasets import is_own
 from nalsm.models import MODELS, Knobs
+from nalsm.runs.names import SPLITS
 
 SOURCE = "Ivanov and Michmizos, NeurIPS 2021"
 # Sizes of every published run.
@@ -216,8 +218,13 @@ def published_cells() -> list[tuple[str, str, int]]:
 
 
 def is_reduced(identity: Mapping) -> bool:
-    """Tell whether a run used fewer samples, snapshots or cycles than the published ones; `identity`: its settings."""
+    """Tell whether a run used fewer samples, snapshots or cycles than the published ones.
+
+    identity : its settings. Data that a user brought have no published number of samples.
+    """
     unused = ("init_samples", "init_ms") if identity["model"] == "LSM" else ()  # LSM has no initialisation
+    if is_own(identity.get("dataset", "")):
+        unused += (*(f"{split}_samples" for split in SPLITS), "sample_ms")
     return any(identity[name] < size for name, size in FULL.items() if name not in unused)
 
 
