@@ -23,7 +23,8 @@ class _Column:
     """A column of the table.
 
     cell : its text for a run; key : what --sort compares, largest first; None: the text, smallest first
-    left : aligned to the left; cut : may be shortened; spare : left out where the table would be too wide, the last one first
+    left : aligned to the left; cut : may be shortened
+    spare : left out where the table would be too wide, the last one first
     """
 
     heading: str

@@ -64,9 +64,21 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     picture = picture[picture.index("<svg ") :].strip()
     picture = re.sub(r': (#[0-9a-f]{6})(?=[;"])', lambda found: f": {_VARIABLES.get(found[1], found[1])}", picture)
     used = set(re.findall(r'#(\w+)["\)]', picture))
-    picture = re.sub(r' id="(\w+)"', lambda found: found[0] if found[1] in used else "", picture)
-    picture = re.sub(r'( id="|href="#|url\(#)', rf"\1{name}-", picture)
+    picture = re.sub(r' id="([\w.]+)"', lambda found: found[0] if found[1] in used else "", picture)
+    picture = re.sub(r'( id="|href="#|url\(#)(?=\w+["\)])', rf"\1{name}-", picture)
+    picture = re.sub(r"(\.\d\d)\d+", r"\1", picture)  # a hundredth of a point is enough
+    picture = re.sub(_DOTS, _styled_once, picture)
     return picture.replace("<svg ", f'<svg role="img" aria-label="{_escaped(alt)}" ', 1)
+
+
+_DOTS = r'<g (clip-path="[^"]*")>\s*((?:<use [^>]*?) style="([^"]*)"/>(?:\s*<use [^>]*? style="\3"/>)*)'
+
+
+def _styled_once(dots: re.Match) -> str:
+    """Return a group of equal dots whose style is that of the group."""
+    clip, uses, style = dots.groups()
+    places = re.sub(r"\s*(<use[^>]*?) style=[^>]*/>", r"\n\1/>", uses)
+    return f'<g {clip} style="{style}">{places}'
 
 
 def save(figure: Figure, path: Path, alt: str = "") -> None:

@@ -24,7 +24,7 @@ from nalsm.evaluation.paper import (
     table_knobs,
 )
 from nalsm.models import ASTROCYTE_DENSITY, LEARNING_SAMPLES, MODELS, Knobs
-from nalsm.report.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, new_figure, tidy
+from nalsm.report.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SHADE, VERMILION, new_figure, tidy
 from nalsm.sweep.findings import mean_and_deviation
 from nalsm.sweep.store import StoredRun
 
@@ -109,6 +109,21 @@ def figure_2(store: Sequence[StoredRun]) -> Figure:
         if not any(own for _, own in branching_points(store, dataset)):
             axes.text(0.03, 0.04, "no own runs", transform=axes.transAxes, fontsize=10, color=GREY)
         tidy(axes, "branching factor", "test accuracy, %" if dataset == DATASETS[0] else "", dataset)
+    _common_legend(figure, _SERIES)
+    return figure
+
+
+def readme_picture(store: Sequence[StoredRun]) -> Figure:
+    """The part of Figure 2 on MNIST, with what the factor means."""
+    figure = new_figure(4.4)
+    axes = figure.add_subplot()
+    for series, own in branching_points(store, "MNIST"):
+        _dots(axes, series, [(run.branching_factor, run.accuracy) for run in _published(series, "MNIST")], own)
+    axes.axvline(1, color=GREY, lw=1, ls=":")
+    for x, words, side in ((0.98, "activity dies out", "right"), (1.02, "activity grows", "left")):
+        axes.text(x, 0.02, words, transform=axes.get_xaxis_transform(), ha=side, fontsize=10, color=GREY)
+    axes.set_ylim(88, 96.6)
+    tidy(axes, "branching factor of the liquid", "test accuracy on MNIST, %")
     _common_legend(figure, _SERIES)
     return figure
 
@@ -215,7 +230,7 @@ def table_1(store: Sequence[StoredRun]) -> Figure:
     widest = 0.9
     for place, row in enumerate(rows):
         deviation = row.published.deviation
-        axes.plot([-deviation, deviation], [place, place], color="0.8", lw=9, solid_capstyle="butt")
+        axes.plot([-deviation, deviation], [place, place], color=SHADE, lw=9, solid_capstyle="butt")
         if row.own:
             middle, own_deviation = mean_and_deviation(row.own) or (0.0, None)
             difference = middle - row.published.mean

@@ -129,7 +129,7 @@ def test_table(tmp_path):
     assert "belongs to another run" in lines[13]
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("width", [66, 80, 200])
 def test_the_table_fits(tmp_path, width):
     """Columns that can be spared go first, then texts are cut; no run loses its line."""
     made_run(tmp_path, 100_001, network_number=27_001, model="LSM+AP-STDP", dataset="Fashion-MNIST",
@@ -137,7 +137,7 @@ def test_the_table_fits(tmp_path, width):
     made_run(tmp_path, 7, "training")
     lines = table(list_runs(tmp_path / "train_data", notes=lambda record: ["reduced"]), width).splitlines()
     assert len(lines) == 3
-    assert max(map(len, lines)) <= max(width, 58)  # the words that are never cut
+    assert max(map(len, lines)) <= width
     assert ("SECONDS" in lines[0]) == (width == 200)
     assert ("…" in lines[2]) == (width < 200)
 

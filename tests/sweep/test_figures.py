@@ -9,9 +9,10 @@ from small_runs import ROOT
 
 from nalsm.evaluation.paper import FULL
 from nalsm.programs.figures import main
+from nalsm.report.drawing import svg
 from nalsm.support.errors import UserError
 from nalsm.sweep.figures import FIGURES, branching_points, comparable, density_points, figure_4, table_rows, table_runs
-from nalsm.sweep.figures_page import svg, write_figures
+from nalsm.sweep.figures_page import write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 NALSM = {"astrocyte_weight": 0.015}
@@ -98,7 +99,9 @@ def test_pictures_and_page(tmp_path):
     assert "| N-MNIST | LSM+STDP | 1000 | 86.80 ± 0.51 | 10 | no runs | 0 | - |" in page
     assert "- Own runs on MNIST: 0.1: none; 0.2: none; 0.4: 1; 0.6: none; 0.8: none; 1: 3" in page
     assert all(f"](figures/{name}.svg)" in page for name in FIGURES)
-    assert svg(figure_4(STORE)) == svg(figure_4(STORE))
+    assert svg(figure_4(STORE), "x", "") == svg(figure_4(STORE), "x", "")
+    assert dots_of((tmp_path / "figures" / "readme.svg").read_bytes())["own NALSM"] == 154
+    assert (tmp_path / "figures" / "readme.svg").stat().st_size < 60_000
 
 
 def test_a_store_that_is_not_there(tmp_path):
