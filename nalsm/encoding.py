@@ -76,6 +76,7 @@ def poisson_rasters(
     rates = np.asarray(rates)
     n_inputs = rates.shape[1]
     rasters = np.zeros((len(rates), steps, n_inputs), dtype=np.uint8)
+    place = np.uint32 if steps * n_inputs < 2**32 else np.int64
     for raster, rate, sample_id in zip(rasters, rates, sample_ids, strict=True):
         random = stream(seed, purpose, sample_id)
         certain = rate >= 1.0
@@ -83,7 +84,7 @@ def poisson_rasters(
         active = np.flatnonzero((rate > 0) & ~certain)
         points = random.poisson(-np.log1p(-rate[active].astype(np.float64)) * steps)
         times = random.integers(0, steps, size=points.sum(), dtype=np.uint32)
-        raster.reshape(-1)[times * np.uint32(n_inputs) + np.repeat(active, points)] = 1
+        raster.reshape(-1)[times.astype(place, copy=False) * place(n_inputs) + np.repeat(active, points)] = 1
     return rasters
 
 

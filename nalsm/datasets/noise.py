@@ -13,7 +13,6 @@ The noise of a sample depends only on the seed and the sample's id.
 Source: Ivanov and Michmizos, NeurIPS 2021 (kernel quality), and the program published with it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,20 +58,16 @@ def noisy_image_test_set(dataset: Dataset, seed: int, strength: float) -> Datase
     return replace(dataset, test=NoisyImages(images, image_scale(images), test.labels, test.sample_ids))
 
 
-def noise_of_own_images(probabilities: bool) -> Callable[[Dataset, int, float], Dataset]:
-    """Return what does the same to own data. White is the largest value of the training images.
+def noisy_own_test_set(dataset: Dataset, seed: int, strength: float, *, probabilities: bool) -> Dataset:
+    """Return the same of own data, where white is the largest value of the training images.
 
     probabilities : the values are probabilities of a pulse: white is 1, and the noisy values are not normalised
     """
-
-    def noisy_test_set(dataset: Dataset, seed: int, strength: float) -> Dataset:
-        train, valid, test = (getattr(dataset, split) for split in ("train", "valid", "test"))
-        white = 1.0 if probabilities else float(max(train.images.max(), valid.images.max()))
-        images = noisy_images(test.images, test.sample_ids, seed, strength, white)
-        scale = test.scale if probabilities else image_scale(images)
-        return replace(dataset, test=NoisyImages(images, scale, test.labels, test.sample_ids))
-
-    return noisy_test_set
+    train, valid, test = (getattr(dataset, split) for split in ("train", "valid", "test"))
+    white = 1.0 if probabilities else float(max(train.images.max(), valid.images.max()))
+    images = noisy_images(test.images, test.sample_ids, seed, strength, white)
+    scale = test.scale if probabilities else image_scale(images)
+    return replace(dataset, test=NoisyImages(images, scale, test.labels, test.sample_ids))
 
 
 # ---- recordings -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Importing it is cheap: h5py, tonic and the compiler are imported when data are r
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nalsm.datasets import fashion_mnist, mnist, nmnist, noise, own_events, own_images
@@ -134,35 +135,39 @@ def own_source(path: Path, rates: str | None = None) -> DataSource:
     rates : one of `nalsm.datasets.own_images.RATES`, for an .npz file
     Raises UserError if there is no such file, or it cannot be used; the text says why.
     """
-    path = Path(path)
+    path, rates = Path(path), rates or "auto"
+    if rates not in own_images.RATES:
+        raise UserError(f"--rates: read {rates!r}, expected {' or '.join(own_images.RATES)}")
     if path.is_dir():
         return _source_of_own(own_events.describe(path))
     if not path.is_file():
         raise UserError(
             f"there is no {path}, expected an .npz file or a folder of packed recordings (docs/own_data.md)"
         )
-    return _source_of_own(own_images.describe(path, rates or "auto"))
+    return _source_of_own(own_images.describe(path, rates))
 
 
 def _source_of_own(own: OwnData) -> DataSource:
-    def find(_data_dir: Path) -> Path:
-        if not Path(own.file).exists():
-            raise UserError(f"there is no {own.file}, the data file of the run; put it back, or give --data-file")
-        return Path(own.file)
-
-    def load(path: Path, _sizes: tuple[int, int], _quiet: bool) -> Dataset:
-        return own_images.load(own, path) if own.rates else own_events.load(own, path)
-
     if own.duration is None:
-        make = noise.noise_of_own_images(probabilities=own.rates == "probability")
-        noisy, longest, sample_ms = Noise(125.0, make), None, 250
+        noisy = Noise(125.0, partial(noise.noisy_own_test_set, probabilities=own.rates == "probability"))
+        longest, sample_ms = None, 250
     else:
-        noisy, sample_ms = Noise(10.0, noise.shifted_event_test_set), own.duration
-        longest = longest_snapshot(own.duration)
+        noisy = Noise(10.0, noise.shifted_event_test_set)
+        longest, sample_ms = longest_snapshot(own.duration), own.duration
     return DataSource(
-        own.name, "OWN", find, load, str(own.n_inputs), own.n_inputs, own.classes, "class", own.sizes, noisy, longest,
-        sample_ms, own,
+        own.name, "OWN", partial(_find_own, own), partial(_load_own, own), str(own.n_inputs), own.n_inputs, own.classes,
+        "class", own.sizes, noisy, longest, sample_ms, own,
     )  # fmt: skip
+
+
+def _find_own(own: OwnData, _data_dir: Path) -> Path:
+    if not Path(own.file).exists():
+        raise UserError(f"there is no {own.file}, the data file of the run; put it back, or give --data-file")
+    return Path(own.file)
+
+
+def _load_own(own: OwnData, path: Path, _sizes: tuple[int, int], _quiet: bool) -> Dataset:
+    return own_images.load(own, path) if own.rates else own_events.load(own, path)
 
 
 # ---- names ----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ KERNEL_QUALITY_<v>.evaldata keeps the rank of each draw, with the parameters of 
 Source: Ivanov and Michmizos, NeurIPS 2021; R. Legenstein and W. Maass, Neural Networks 20:323, 2007.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -33,7 +33,8 @@ from nalsm.support.errors import DamagedFile, UserError
 from nalsm.support.random_streams import stream
 from nalsm.support.resources import cores
 
-N_CLASSES = 10
+PER_CLASS = 100  # samples of each class in a published draw
+_TEN = tuple(map(str, range(10)))  # classes of the published data sets
 _EPS = float(np.finfo(np.float32).eps)
 # How near the tolerance is too near, as a share of the largest singular value: the error that LAPACK's guide gives for
 # computed singular values. Those of matrices of counts were found to be off by a thousandth of it.
@@ -56,14 +57,16 @@ def ranks(
     seed: int = 0,
     workers: int | None = None,
     update: Callable[[int], None] | None = None,
+    classes: Sequence[str] = _TEN,
 ) -> np.ndarray:
     """Return the rank of each draw: int64 [draws].
 
-    counts : whole numbers [samples, R]; labels : classes 0..9 [samples]
+    counts : whole numbers [samples, R]; labels : numbers of the classes [samples]
     per_class : samples of each class in a draw
     seed : decides, with a draw's number, the samples of the draw, whatever the number of workers
     workers : draws at the same time; None: one for each CPU core
     update : called with 1 after each draw
+    classes : names of all classes, in the order of their numbers
     Raises UserError if a class has fewer than `per_class` samples, ValueError if the shapes do not fit.
     """
     from threadpoolctl import threadpool_limits
@@ -73,17 +76,17 @@ def ranks(
     counts, labels = np.asarray(counts), np.asarray(labels)
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have the shape {counts.shape} and labels {labels.shape}, not [n, R] and [n]")
-    classes = [np.flatnonzero(labels == label) for label in range(N_CLASSES)]
-    for label, members in enumerate(classes):
+    members_of = [np.flatnonzero(labels == label) for label in range(len(classes))]
+    for name, members in zip(classes, members_of, strict=True):
         if len(members) < per_class:
             raise UserError(
-                f"class {label} has {len(members)} samples, a draw takes {per_class} of each class; count more "
+                f"class {name} has {len(members)} samples, a draw takes {per_class} of each class; count more "
                 "samples, or take fewer (per_class)"
             )
 
     def rank_of_draw(number):
         random = stream(seed, "kernel quality", number)
-        chosen = np.concatenate([random.choice(members, per_class, replace=False) for members in classes])
+        chosen = np.concatenate([random.choice(members, per_class, replace=False) for members in members_of])
         return rank(counts[chosen].T)
 
     found = np.zeros(draws, np.int64)
@@ -186,6 +189,16 @@ def noisy_counts(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def usual_per_class(run: RunRecord, labels: np.ndarray) -> int:
+    """Return the samples of each class in a draw, if nothing else is asked for: 100, or as many as all classes have.
+
+    labels : of the test set. Only classes of own data may have fewer than 100.
+    """
+    if not run.source.own:
+        return PER_CLASS
+    return min(PER_CLASS, max(1, int(np.bincount(labels, minlength=len(run.source.classes)).min())))
+
+
 def write(run: RunRecord, found: Mapping[str, np.ndarray], per_class: int, seed: int) -> None:
     """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws."""
     parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed}
@@ -228,7 +241,7 @@ MEASURE = Measure(
     read=_read,
     published=_published,
     text=lambda values: f"SP {values['SP']:.2f}, AP {values['AP']:.2f} ({draws_text(values)})",
-    parameters={"draws": 1000, "per_class": 100, "seed": 0},
+    parameters={"draws": 1000, "per_class": PER_CLASS, "seed": 0},
     column="SP / AP",
     cell=lambda values: f"{values['SP']:.1f} / {values['AP']:.1f}",
 )

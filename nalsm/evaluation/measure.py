@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nalsm.datasets import is_own
 from nalsm.evaluation.paper import Published, closest_figure
 from nalsm.models import Knobs
 from nalsm.runs.record import RunRecord
@@ -43,17 +44,24 @@ class Measure:
     cell: Callable[[Values], str] = str
 
     def is_done(self, run: RunRecord, parameters: Mapping[str, int] | None = None) -> bool:
-        """Tell whether the values were computed with these parameters; None: with those of the published figures."""
+        """Tell whether the values were computed with these parameters.
+
+        None: with those of the published figures. There are none of own data, where all parameters are good.
+        """
         return self.read_with(run, parameters) is not None
 
     def read_with(self, run: RunRecord, parameters: Mapping[str, int] | None = None) -> Values | None:
         """Return what `read` returns, or None if it was computed with other parameters; see `is_done`."""
         values = self.read(run)
-        return values if values and self.agrees(values, parameters) else None
+        return values if values and self.agrees(values, run.dataset, parameters) else None
 
-    def agrees(self, values: Values, parameters: Mapping[str, int] | None = None) -> bool:
-        """Tell whether values of `read` were computed with these parameters; see `is_done`."""
-        wanted = self.parameters if parameters is None else parameters
+    def agrees(self, values: Values, dataset: str, parameters: Mapping[str, int] | None = None) -> bool:
+        """Tell whether values of `read` were computed with these parameters; see `is_done`.
+
+        dataset : as the run recorded it
+        """
+        published = {} if is_own(dataset) else self.parameters
+        wanted = published if parameters is None else parameters
         return all(values.get(name) == value for name, value in wanted.items())
 
     def closest_published(self, value: str, model: str, dataset: str, n_liquid: int, knobs: Knobs) -> Published | None:

@@ -8,7 +8,7 @@ import numpy as np
 from nalsm.console.program import run_program
 from nalsm.console.progress import progress, say
 from nalsm.console.questions import Question, command
-from nalsm.datasets import DATA_SOURCES
+from nalsm.datasets import DATA_SOURCES, OWN
 from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
 from nalsm.runs.record import RunRecord, open_record
 from nalsm.runs.settings import chosen_folder
@@ -148,9 +148,11 @@ def kernel_quality(root: Path) -> None:
 
         record = _record(root, answers, answers["version"])
         counts = {"SP": measure.test_counts(record), "AP": measure.noisy_counts(record)}
+        answers["per_class"] = answers["per_class"] or measure.usual_per_class(record, counts["SP"][1])
         draws = measure.draws_text(answers)
         say(f"{record.title}: {draws}", answers["quiet"])
-        found = {name: _ranks(name, counted, answers) for name, counted in counts.items()}
+        classes = record.source.classes
+        found = {name: _ranks(name, counted, answers, classes) for name, counted in counts.items()}
         with record.folder.locked():
             measure.write(record, found, answers["per_class"], answers["seed"])
         results = ", ".join(f"{name} {_mean_and_error(values)} ({_COUNTS[name]})" for name, values in found.items())
@@ -160,30 +162,31 @@ def kernel_quality(root: Path) -> None:
     run_program(command("kernel", text, _kernel_quality_questions(root), run))
 
 
-def _ranks(name, counted, answers):
+def _ranks(name, counted, answers, classes):
     from nalsm.evaluation.kernel_quality import ranks
 
     draws, threads = answers["draws"], answers["threads"] or None
     with progress(draws, f"{name} ({_COUNTS[name]})", "draws", quiet=answers["quiet"]) as bar:
-        return ranks(*counted, answers["per_class"], draws, answers["seed"], threads, bar.update)
+        return ranks(*counted, answers["per_class"], draws, answers["seed"], threads, bar.update, classes)
 
 
 def _kernel_quality_questions(root):
-    which = {source.network_kind: name for name, source in DATA_SOURCES.items() if source.noise}
+    which = {source.letter: name for name, source in DATA_SOURCES.items() if source.noise} | {"O": OWN}
 
     def check_dataset(value, answers):
         record = _record(root, answers, answers["version"])
-        if record.source.name != which[value]:
+        if record.source.family != which[value]:
             raise UserError(f"WHICH_DATASET: read {value} ({which[value]}), but the run is {record.title}")
 
     return [
         _version_question(root),
         Question(
             "dataset", "WHICH_DATASET? [TYPE M FOR MNIST/ N FOR NMNIST]: ", tuple(which),
-            "data set of the run: M MNIST, N N-MNIST", check=check_dataset,
+            "data set of the run: M MNIST, N N-MNIST, O own data", check=check_dataset,
         ),
         Question("draws", None, int, "draws of samples", 2, 10**6, 1000),
-        Question("per_class", None, int, "samples of each class in a draw", 1, 10**4, 100),
+        Question("per_class", None, int, "samples of each class in a draw (default: 100, or what all classes of own "
+                 "data have)", 1, 10**4),
         Question("seed", None, int, "of the draws", 0, SEED_LIMIT - 1, 0),
         Question("threads", None, int, "draws at the same time; 0: one for each core", 0, 1024, 0),
         *folder_questions("output"),

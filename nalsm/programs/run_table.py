@@ -51,7 +51,7 @@ def _state(status: RunStatus) -> str:
 def _measure(measure: Measure) -> _Column:
     def cell(status: RunStatus) -> str:
         values = status.measures.get(measure.name)
-        return measure.cell(values) if values and measure.agrees(values) else "-"
+        return measure.cell(values) if values and measure.agrees(values, status.dataset) else "-"
 
     def key(status: RunStatus) -> float:
         return next(iter(status.measures.get(measure.name, {0: -math.inf}).values()))

@@ -109,9 +109,9 @@ def _chosen(cells: list[Cell], only: Sequence[int]) -> list[Cell]:
 
 
 def _has_data(sweep: Sweep, places: Places) -> bool:
-    for dataset in dict.fromkeys(cell.dataset for cell in sweep.cells):
+    for cell in {cell.dataset: cell for cell in sweep.cells}.values():
         try:
-            require_data(dataset, places.data_dir)
+            require_data(cell, places.data_dir)
         except UserError as error:
             say(f"{sweep.path} is skipped: {error}")
             return False

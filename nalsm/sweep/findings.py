@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from nalsm.datasets import NETWORK_INPUTS
+from nalsm.datasets import inputs_of
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.models import MODELS
@@ -37,7 +37,7 @@ class Group:
 
     @property
     def is_reduced(self) -> bool:
-        return is_reduced({"model": self.cell.model, **self.runs[0].sizes})
+        return is_reduced({"model": self.cell.model, "dataset": self.cell.dataset, **self.runs[0].sizes})
 
     @property
     def knobs(self) -> str:
@@ -90,7 +90,7 @@ def _is_of(cell: Cell, run: StoredRun) -> bool:
         and run.knobs == cell.knobs
         and run.seed == settings["seed"]
         and (tuple(run.network["dims"]), run.network["seed"]) == (network.dims, network.seed)
-        and run.network["inputs"] == NETWORK_INPUTS[network.kind]
+        and run.network["inputs"] == inputs_of(network.kind)
         and all(settings[name] == size for name, size in run.sizes.items())
         and settings["engine"] in ("auto", run.engine)
     )

@@ -161,8 +161,8 @@ def _measures(groups):
         "Branching factor and kernel quality", headings, rows,
         "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
         f"grows above 1. SP and AP: mean rank over {draws['draws']:,} draws of {draws['per_class']} samples of each "
-        "class, of the test counts and of the noisy test counts. Formulas and programs: "
-        "[evaluating.md](evaluating.md).",
+        "class (of own data as many as all classes have, if that is less), of the test counts and of the noisy test "
+        "counts. Formulas and programs: [evaluating.md](evaluating.md).",
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from the seeds 1, 2, ... with the grid `dims`. [settings] and [networks] hold wh
 
 A cell's version is first_version + 100 * (place of its knobs and seed) + (place of its network, from 1), and its
 seed is its network's unless the file gives one: neither changes when networks are added.
+
+data_file is a data file of one's own, in place of dataset; a relative path begins at the folder of the sweep's file.
 """
 
 import itertools
@@ -14,11 +16,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import DATA_SOURCES, source_of
+from nalsm.console.questions import parse_path
+from nalsm.datasets import DATA_SOURCES, OWN, DataSource, own_source, source_of
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
 from nalsm.runs.questions import HIGHEST_NUMBER, questions_for
-from nalsm.runs.settings import DEFAULT_FOLDERS
+from nalsm.runs.settings import DEFAULT_FOLDERS, completed
 from nalsm.support.errors import UserError
 
 if sys.version_info >= (3, 11):
@@ -54,11 +57,13 @@ class PlannedNetwork:
 class Cell:
     """One run of a sweep.
 
+    dataset : its name as a run records it
     knobs : values by name, in the order of the questions; of options only what is not the default
     given : settings that the file gives, by name; `settings` has all others too, with their defaults
     """
 
     model: str
+    source: DataSource
     dataset: str
     knobs: dict
     network: PlannedNetwork
@@ -126,7 +131,7 @@ def read_sweep(path: Path, networks: int | None = None) -> Sweep:
         own_networks = {**shared_networks, **_section(entry, "networks", where)}
         if networks is not None and "count" not in _section(entry, "networks", where):
             own_networks["count"] = networks
-        columns.append(_Entry(where, {**shared_settings, **entry, "networks": own_networks}).cells())
+        columns.append(_Entry(where, {**shared_settings, **entry, "networks": own_networks}, path.parent).cells())
     rounds = itertools.zip_longest(*columns)  # the cells on the first network, on the second, ...
     cells = tuple(cell for group in rounds for some in group if some for cell in some)
     return Sweep(path, str(contents.get("title", path.stem)), str(contents.get("text", "")).strip(),
@@ -188,14 +193,14 @@ def _refuse_unknown(contents, known, where):
 class _Entry:
     """One [[runs]] entry, with what the file shares."""
 
-    def __init__(self, where, contents):
-        self.where = where
+    def __init__(self, where, contents, folder):
+        self.where, self.folder = where, folder
         self.contents = contents
         self.model = self._one_of("model", MODELS)
-        self.dataset = self._one_of("dataset", [*DATA_SOURCES, _SIMULATED])
-        self.source = source_of(self.dataset)
+        self.source = self._source()
+        self.dataset = self.source.name if self.source.own else contents["dataset"]
         self.first_version = self._whole("first_version", contents.get("first_version"), 0, HIGHEST_NUMBER)
-        self.questions = questions_for(self.model, self.source.name, root=".")
+        self.questions = questions_for(self.model, self.source.family, root=Path())
         self.measures = self._measures()
 
     def cells(self):
@@ -212,6 +217,7 @@ class _Entry:
     def _cell(self, given, offset, network):
         given = {"seed": network.seed, **given}
         settings = {question.name: question.default for question in self.questions} | given
+        settings = completed(settings, self.source)
         for question in self.questions:
             if question.check and question.name not in _NOT_IN_FILES:
                 self._blamed(question.check, settings[question.name], settings)
@@ -219,7 +225,7 @@ class _Entry:
         knobs = model.recorded(given)
         given = {name: value for name, value in given.items() if name not in {knob.name for knob in model.all_knobs}}
         version = self._whole("first_version", self.first_version + offset, 0, HIGHEST_NUMBER)
-        return Cell(self.model, self.dataset, knobs, network, version, given, settings, self.measures)
+        return Cell(self.model, self.source, self.dataset, knobs, network, version, given, settings, self.measures)
 
     def _given(self):
         """Return the settings of the entry by name, parsed; knobs and the seed as they are given, values or lists."""
@@ -256,6 +262,17 @@ class _Entry:
         count = self._whole("count", wanted.get("count"), 1, _MOST_NETWORKS)
         kind = self.source.network_kind
         return [PlannedNetwork(first + k, kind, dims, seed=k + 1) for k in range(count)]
+
+    def _source(self):
+        """Return the DataSource, and make the path of a data file absolute."""
+        path = self.contents.get("data_file")
+        if path is None:
+            return source_of(self._one_of("dataset", [*DATA_SOURCES, _SIMULATED]))
+        if not isinstance(path, str) or self.contents.get("dataset", OWN) != OWN:
+            raise UserError(f"{self.where}: data_file is {path!r}, expected the path of a data file, and no dataset")
+        whole = self._blamed(parse_path, str(self.folder / Path(path).expanduser()), "data_file")
+        self.contents = {**self.contents, "data_file": str(whole)}
+        return self._blamed(own_source, whole, self.contents.get("rates"))
 
     def _measures(self):
         measures = self.contents.get("measures", [])

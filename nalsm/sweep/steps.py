@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nalsm.datasets import NETWORK_INPUTS, is_simulated, program_name, source_of
+from nalsm.datasets import inputs_of, is_simulated, program_name
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
@@ -91,7 +91,7 @@ def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
                 folders, lambda: _has_noisy_counts(cell, places),
             ),
             step(
-                "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, network.kind],
+                "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, cell.source.letter],
                 places.flags("output"), lambda: _has_measure("kernel_quality", cell, places),
             ),
         ]  # fmt: skip
@@ -105,7 +105,8 @@ def _common_answers(cell: Cell) -> list:
 
 def _training_answers(cell: Cell) -> list:
     asked = [cell.knobs[knob.name] for knob in MODELS[cell.model].knobs]
-    return [*_common_answers(cell), *map(_exact, asked)]
+    data_file = [cell.settings["data_file"]] if cell.source.own else []
+    return [*data_file, *_common_answers(cell), *map(_exact, asked)]
 
 
 def _noise_answers(cell: Cell) -> list:
@@ -117,18 +118,18 @@ def _exact(number: float) -> str:
 
 
 def _settings_flags(cell: Cell) -> list[str]:
-    answered = ("gpu", "batch_size", "batches_per_block")
+    answered = ("data_file", "gpu", "batch_size", "batches_per_block")
     given = [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
     options = [knob for knob in MODELS[cell.model].options if knob.name in cell.knobs]
     return [*given, *(f"{knob.flag}={cell.knobs[knob.name]}" for knob in options)]
 
 
-def require_data(dataset: str, data_dir: Path) -> None:
-    """Raise UserError unless the data set is available, simulated or real as its name (`dataset`) says."""
-    path = source_of(dataset).find(data_dir)
+def require_data(cell: Cell, data_dir: Path) -> None:
+    """Raise UserError unless the data of a cell are available, simulated or real as their name says."""
+    path = cell.source.find(data_dir)
     simulated = "simulated" in path.name
-    if simulated != is_simulated(dataset):
-        raise UserError(f"{dataset}: {path} has {'simulated' if simulated else 'real'} recordings")
+    if not cell.source.own and simulated != is_simulated(cell.dataset):
+        raise UserError(f"{cell.dataset}: {path} has {'simulated' if simulated else 'real'} recordings")
 
 
 # ---- what is complete ----------------------------------------------------------------------------
@@ -141,10 +142,10 @@ def _has_network(planned: PlannedNetwork, places: Places) -> bool:
         return False
     network = Network.load(path)
     found = (network.dims and tuple(network.dims), network.n_inputs, network.seed)
-    if found != (planned.dims, NETWORK_INPUTS[planned.kind], planned.seed):
+    if found != (planned.dims, inputs_of(planned.kind), planned.seed):
         raise UserError(
             f"{path} is another network than the sweep's ({' x '.join(map(str, planned.dims))}, "
-            f"{NETWORK_INPUTS[planned.kind]} inputs, seed {planned.seed}); choose another `first` in the sweep's "
+            f"{inputs_of(planned.kind)} inputs, seed {planned.seed}); choose another `first` in the sweep's "
             "networks, or name another --networks-dir"
         )
     return True
