@@ -19,11 +19,9 @@ Both engines run the functions of this module on their own arrays: Numba compile
 numbers, TensorFlow traces them with tensors. So they are plain arithmetic on their arguments, and they
 branch only on the flags of `RuleNumbers`.
 
-To add a rule, write a frozen dataclass below that inherits from `Rule` and sets its flags. Its fields are
-fields of `RuleNumbers`; add those that are missing there, with a default for all other rules. If its
-rates or gates follow other equations, add a flag to `Rule` and `RuleNumbers`, and branch on it in
-`next_rates` or `calcium_gates`. Then add the rule to tests/tools/dense_reference.py, which the engines
-are tested against. No engine file changes.
+A rule of your own is a frozen dataclass that inherits from `Rule` and sets its flags, in any module. If its
+rates or gates follow other equations, it has its own `rates` or `gates`. docs/extending.md has an example and
+says which rules need more.
 
 Source: V. A. Ivanov and K. P. Michmizos, "Increasing Liquid State Machine Performance with
 Edge-of-Chaos Dynamics Organized by Astrocyte-modulated Plasticity", NeurIPS 2021, sections 2 and 3
@@ -31,6 +29,7 @@ and the supplement; the decay of the traces is that of the authors' program.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -94,12 +93,17 @@ class Rule:
     learns : the rule changes weights, and so reads the STDP traces
     uses_calcium : the gates of `calcium_gates` apply
     has_astrocyte : A is the state of an astrocyte, which a recording contains
+    gates, rates : functions in place of `calcium_gates` and `next_rates`, with their arguments and results; None: these
+
+    The parameters of a rule are its fields. Those that `RuleNumbers` does not name are own_1 to own_4 there, in order.
     """
 
     title: ClassVar[str]
     learns: ClassVar[bool] = True
     uses_calcium: ClassVar[bool] = False
     has_astrocyte: ClassVar[bool] = False
+    gates: ClassVar[Callable | None] = None
+    rates: ClassVar[Callable | None] = None
 
     constants: RuleConstants = field(default=PUBLISHED, kw_only=True, repr=False)
 
@@ -193,6 +197,13 @@ class RuleNumbers(NamedTuple):
     trace_decay: np.float32 = f32(PUBLISHED.trace_decay)
     astrocyte_tau_ms: np.float32 = f32(PUBLISHED.astrocyte_tau_ms)
     calcium_tau_ms: np.float32 = f32(PUBLISHED.calcium_tau_ms)
+    own_1: np.float32 = f32(0)
+    own_2: np.float32 = f32(0)
+    own_3: np.float32 = f32(0)
+    own_4: np.float32 = f32(0)
+
+
+_OWN = ("own_1", "own_2", "own_3", "own_4")
 
 
 class Rates(NamedTuple):
@@ -209,9 +220,14 @@ class Rates(NamedTuple):
 
 
 def numbers_of(rule: Rule) -> RuleNumbers:
-    """Return the rule as the engines read it."""
+    """Return the rule as the engines read it; raises TypeError if it has too many parameters of its own."""
     constants = rule.constants
-    parameters = {name: f32(value) for name, value in vars(rule).items() if name != "constants"}
+    given = {name: f32(value) for name, value in vars(rule).items() if name != "constants"}
+    own = [name for name in given if name not in RuleNumbers._fields]
+    if len(own) > len(_OWN):
+        raise TypeError(f"{rule.title} has the parameters {', '.join(own)}; a rule can have {len(_OWN)} of its own")
+    names = dict(zip(own, _OWN, strict=False))
+    parameters = {names.get(name, name): value for name, value in given.items()}
     bias = constants.astrocyte_bias if rule.has_astrocyte else None
     return RuleNumbers(
         rule.learns,
@@ -253,7 +269,7 @@ def calcium_leak(numbers: RuleNumbers, calcium: Any) -> Any:
 
 
 def calcium_gates(numbers: RuleNumbers, calcium: Any) -> tuple[Any, Any]:
-    """Return (potentiation counts, depression counts) for post-synaptic calcium in Hz.
+    """Return the factors of eta and of A for post-synaptic calcium in Hz, here true (1) or false (0).
 
     Above the threshold only positive terms count, below it only negative ones, and none at a
     distance of the range or more. All comparisons are strict.
@@ -262,6 +278,22 @@ def calcium_gates(numbers: RuleNumbers, calcium: Any) -> tuple[Any, Any]:
     potentiates = (threshold < calcium) & (calcium < threshold + width)
     depresses = (threshold - width < calcium) & (calcium < threshold)
     return potentiates, depresses
+
+
+class Equations(NamedTuple):
+    """The functions of a rule: those above, or its own."""
+
+    gates: Callable = calcium_gates
+    rates: Callable = next_rates
+
+
+PUBLISHED_EQUATIONS = Equations()
+
+
+def equations_of(rule: Rule) -> Equations:
+    """Return the functions of a rule."""
+    kind = type(rule)
+    return Equations(kind.gates or calcium_gates, kind.rates or next_rates)
 
 
 def _require_range(name: str, value: float, low: float, high: float) -> None:

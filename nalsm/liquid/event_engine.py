@@ -11,7 +11,7 @@ import nalsm.liquid.event_kernels as kernels
 from nalsm.liquid.interface import Liquid, LiquidState, Record, Run, stretches
 from nalsm.liquid.neuron import PUBLISHED, NeuronConstants
 from nalsm.network import Network
-from nalsm.rules import Rule, numbers_of
+from nalsm.rules import Rule, equations_of, numbers_of
 from nalsm.support.resources import cores
 
 f32 = np.float32
@@ -61,7 +61,7 @@ class EventDrivenLiquid(Liquid):
         """Run samples one after another; see `Liquid.initialise`."""
         rasters, run, places = self._prepare(rasters, state.weights, rule, record)
         self._check_state(state)
-        numbers = numbers_of(rule)
+        numbers, equations = numbers_of(rule), kernels.addresses_of(equations_of(rule))
         traces = np.split(np.array(state.traces, f32), [self.network.n_liquid])
         liquid, inputs = (
             kernels.Source(weights, trace, np.zeros_like(trace))
@@ -71,7 +71,7 @@ class EventDrivenLiquid(Liquid):
         for part in stretches(len(rasters), places, len(rasters)):
             recording = self._recording(run, places, part.start, rasters)
             kernels.initialise_samples(
-                self._wiring, liquid, inputs, rasters[part], calcium, numbers, run.counts[part], recording
+                self._wiring, liquid, inputs, rasters[part], calcium, numbers, equations, run.counts[part], recording
             )
             if part.start in places and run.weights is not None:
                 run.weights[places[part.start]] = self._network_order(liquid.weights, inputs.weights)
@@ -81,20 +81,22 @@ class EventDrivenLiquid(Liquid):
     def present(self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record = False) -> Run:
         """Run each sample on its own copy of the weights; see `Liquid.present`."""
         rasters, run, places = self._prepare(rasters, weights, rule, record)
-        numbers = numbers_of(rule)
+        numbers, equations = numbers_of(rule), kernels.addresses_of(equations_of(rule))
         liquid_weights, input_weights = self._kernel_order(weights)
 
         def work(part: slice) -> None:
             if part.start not in places or run.weights is None:
                 kernels.present_samples(
-                    self._wiring, liquid_weights, input_weights, rasters[part], numbers, run.counts[part], _NO_RECORDING
-                )
+                    self._wiring, liquid_weights, input_weights, rasters[part], numbers, equations, run.counts[part],
+                    _NO_RECORDING,
+                )  # fmt: skip
                 return
             sample = part.start
             recording = self._recording(run, places, sample, rasters)
             liquid, own_inputs, active = kernels.present_sample(
-                self._wiring, liquid_weights, input_weights, rasters[sample], numbers, run.counts[sample], recording
-            )
+                self._wiring, liquid_weights, input_weights, rasters[sample], numbers, equations, run.counts[sample],
+                recording,
+            )  # fmt: skip
             inputs = input_weights.copy()
             kernels.scatter_rows(self._wiring.inputs, active, own_inputs, inputs)
             run.weights[places[sample]] = self._network_order(liquid, inputs)

@@ -17,14 +17,26 @@ these neurons read 0 during the pass. So every synapse is clipped once a step, a
 Indices are unsigned throughout, so Numba omits the test for negative ones.
 """
 
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from numba import njit
 
 from nalsm.liquid.neuron import NeuronNumbers
-from nalsm.rules import RuleNumbers, calcium_gates, calcium_leak, first_rates, next_rates
-from nalsm.support.compiling import compiled
+from nalsm.rules import (
+    Equations,
+    Rule,
+    RuleNumbers,
+    calcium_gates,
+    calcium_leak,
+    first_rates,
+    next_rates,
+    numbers_of,
+)
+from nalsm.support.compiling import callback, compiled
 
 f32 = np.float32
 ZERO, ONE = f32(0.0), f32(1.0)
@@ -33,7 +45,6 @@ ZERO, ONE = f32(0.0), f32(1.0)
 NEGLIGIBLE = f32(1e-20)
 
 _first_rates = njit(first_rates)
-_next_rates = njit(next_rates)
 _calcium_gates = njit(calcium_gates)
 _calcium_leak = njit(calcium_leak)
 
@@ -89,7 +100,7 @@ class Neurons(NamedTuple):
     above : uint8 [R, padded to whole words], 1 if the potential is at or above the threshold
     ready : int32 [same], first step in which the neuron may spike again
     calcium : float32 [R]
-    potentiates, depresses : float32 [R], 1 if the rule lets such a term count, else 0
+    potentiates, depresses : float32 [R], factors of such terms, from the rule's gates
     exc_slope, exc_offset, inh_slope, inh_offset : float32 [R]; the pre pass changes a weight by
         slope_i * x_j + offset_i, by type of the pre-synaptic neuron
     """
@@ -124,6 +135,44 @@ class Recording(NamedTuple):
 
     spikes: np.ndarray
     astrocyte: np.ndarray
+
+
+# ---- the equations of a rule ------------------------------------------------------------------------
+# Kernels call them through addresses, so that they are compiled once for all rules.
+
+_NUMBERS, _RATES = numba.typeof(numbers_of(Rule())), numba.typeof(first_rates(numbers_of(Rule())))
+_VALUES = numba.types.Array(numba.float32, 1, "C")
+_GATES = numba.types.void(_NUMBERS, _VALUES, _VALUES, _VALUES)
+_NEXT_RATES = numba.types.Tuple((_RATES, numba.float32))(_NUMBERS, _RATES, numba.float32, numba.float32)
+
+
+def _calcium_gates_of_all(numbers, calcium, potentiates, depresses):
+    for i in range(len(calcium)):
+        potentiates[i], depresses[i] = _calcium_gates(numbers, calcium[i])
+
+
+_HERE = Path(__file__)
+_ADDRESSES = Equations(callback(_calcium_gates_of_all, _GATES, _HERE), callback(next_rates, _NEXT_RATES, _HERE))
+
+
+@cache
+def addresses_of(equations: Equations) -> Equations:
+    """Return the compiled functions of a rule, as the kernels take them. Those of other modules are compiled anew.
+
+    gates : (numbers, calcium, potentiates, depresses : float32 [R]) fills the last two; rates : as `next_rates`
+    """
+    gates, rates = _ADDRESSES
+    if equations.gates is not calcium_gates:
+        of_one = njit(equations.gates)
+
+        def of_all(numbers, calcium, potentiates, depresses):
+            for i in range(len(calcium)):
+                potentiates[i], depresses[i] = of_one(numbers, calcium[i])
+
+        gates = numba.cfunc(_GATES)(of_all)
+    if equations.rates is not next_rates:
+        rates = numba.cfunc(_NEXT_RATES)(equations.rates)
+    return Equations(gates, rates)
 
 
 # ---- input spikes ---------------------------------------------------------------------------------
@@ -300,15 +349,12 @@ def _lift_kernels(source, spiking, n_spiking, peak):
 
 
 @njit
-def _update_calcium(neurons, numbers, spiking, n_spiking):
+def _update_calcium(neurons, numbers, equations, spiking, n_spiking):
     for i in range(len(neurons.calcium)):
         neurons.calcium[i] = _calcium_leak(numbers, neurons.calcium[i])
     for k in range(n_spiking):
         neurons.calcium[spiking[k]] += ONE
-    for i in range(len(neurons.calcium)):
-        up, down = _calcium_gates(numbers, neurons.calcium[i])
-        neurons.potentiates[i] = up
-        neurons.depresses[i] = down
+    equations.gates(numbers, neurons.calcium, neurons.potentiates, neurons.depresses)
 
 
 @njit
@@ -486,6 +532,7 @@ def run_sample(
     input_spikes: InputSpikes,
     calcium: np.ndarray,
     numbers: RuleNumbers,
+    equations: Equations,
     counts: np.ndarray,
     recording: Recording,
 ) -> None:
@@ -493,6 +540,7 @@ def run_sample(
 
     liquid, inputs : weights and traces are changed in place
     calcium : float32 [R], changed in place if the rule uses it
+    equations : result of `addresses_of`
     counts : uint16 [R], set to the spikes of each liquid neuron
     """
     neurons = fresh_neurons(calcium)
@@ -509,7 +557,7 @@ def run_sample(
         _reset(neurons, t, neuron.interval_ms, spiking, n_spiking, counts, recording)
         arriving = input_spikes.neurons[input_spikes.start[t] : input_spikes.start[t + 1]]
         if numbers.uses_calcium:
-            _update_calcium(neurons, numbers, spiking, n_spiking)
+            _update_calcium(neurons, numbers, equations, spiking, n_spiking)
 
         if numbers.learns:
             _prepare_changes(neurons, liquid.trace, spiking, n_spiking, rates)
@@ -529,7 +577,7 @@ def run_sample(
         _advance_potentials(neurons, neuron)
         _decay(liquid.kernel, neuron.kernel_decay)
         _decay(inputs.kernel, neuron.kernel_decay)
-        rates, depression = _next_rates(
+        rates, depression = equations.rates(
             numbers, rates, f32(_n_watched(wiring.watched, spiking, n_spiking)),
             f32(_n_watched(wiring.watched_inputs, arriving, len(arriving))),
         )  # fmt: skip
@@ -545,13 +593,14 @@ def initialise_samples(
     rasters: np.ndarray,
     calcium: np.ndarray,
     numbers: RuleNumbers,
+    equations: Equations,
     counts: np.ndarray,
     recording: Recording,
 ) -> None:
     """Run samples one after another, in place; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
         spikes = schedule_input_spikes(rasters[sample], wiring.neuron)
-        run_sample(wiring, liquid, inputs, spikes, calcium, numbers, counts[sample], recording)
+        run_sample(wiring, liquid, inputs, spikes, calcium, numbers, equations, counts[sample], recording)
 
 
 @compiled
@@ -561,6 +610,7 @@ def present_sample(
     input_weights: np.ndarray,
     raster: np.ndarray,
     numbers: RuleNumbers,
+    equations: Equations,
     counts: np.ndarray,
     recording: Recording,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -577,7 +627,7 @@ def present_sample(
     liquid = fresh_source(liquid_weights.copy(), counts.shape[0])
     inputs = fresh_source(gather_rows(wiring.inputs, active, input_weights), len(active))
     calcium = np.zeros(counts.shape[0], dtype=np.float32)
-    run_sample(own_wiring, liquid, inputs, spikes, calcium, numbers, counts, recording)
+    run_sample(own_wiring, liquid, inputs, spikes, calcium, numbers, equations, counts, recording)
     return liquid.weights, inputs.weights, active
 
 
@@ -588,9 +638,12 @@ def present_samples(
     input_weights: np.ndarray,
     rasters: np.ndarray,
     numbers: RuleNumbers,
+    equations: Equations,
     counts: np.ndarray,
     recording: Recording,
 ) -> None:
     """Run samples independently of each other; rasters uint8 [n, T, n_inputs], counts uint16 [n, R]."""
     for sample in range(len(rasters)):
-        present_sample(wiring, liquid_weights, input_weights, rasters[sample], numbers, counts[sample], recording)
+        present_sample(
+            wiring, liquid_weights, input_weights, rasters[sample], numbers, equations, counts[sample], recording
+        )

@@ -15,7 +15,7 @@ from nalsm.liquid.interface import Liquid, LiquidState, Record, Run, stretches
 from nalsm.liquid.neuron import PUBLISHED, NeuronConstants, NeuronNumbers
 from nalsm.liquid.tensorflow_setup import run_compiled
 from nalsm.network import Network
-from nalsm.rules import Rule, RuleNumbers, numbers_of
+from nalsm.rules import Rule, RuleNumbers, equations_of, numbers_of
 from nalsm.support.resources import cores
 from nalsm.support.tuning import TUNING
 
@@ -60,14 +60,19 @@ class TensorFlowLiquid(Liquid):
         for part in stretches(len(rasters), places, SAMPLES_AT_A_TIME):
             if part.start in places:
                 carried, counts, recording = run_compiled(
-                    program.initialise_recorded, *arguments, carried, rasters[part.start]
+                    program.initialise_recorded, *arguments, carried, rasters[part.start], equations_of(rule)
                 )
                 self._keep(run, [places[part.start]], recording)
             else:
                 padded = np.zeros((SAMPLES_AT_A_TIME, *rasters.shape[1:]), np.uint8)  # one shape: compiled once
                 padded[: part.stop - part.start] = rasters[part]
                 carried, counts = run_compiled(
-                    program.initialise, *arguments, carried, padded, np.int32(part.stop - part.start)
+                    program.initialise,
+                    *arguments,
+                    carried,
+                    padded,
+                    np.int32(part.stop - part.start),
+                    equations_of(rule),
                 )
             run.counts[part] = counts[: part.stop - part.start]
         weights, traces, calcium = (np.array(values) for values in carried)
@@ -85,7 +90,7 @@ class TensorFlowLiquid(Liquid):
 
         def work(group: np.ndarray, record: bool) -> None:
             padded = rasters[np.resize(group, self._group_size(len(group)))]  # one shape: compiled once
-            counts, recording = run_compiled(program.present, record, *arguments, padded)
+            counts, recording = run_compiled(program.present, record, *arguments, padded, equations_of(rule))
             run.counts[group] = counts[: len(group)]
             if record:
                 self._keep(run, [places[sample] for sample in group], recording)

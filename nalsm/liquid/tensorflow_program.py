@@ -16,7 +16,7 @@ import numpy as np
 
 from nalsm.liquid.neuron import NeuronNumbers
 from nalsm.liquid.tensorflow_setup import tensorflow
-from nalsm.rules import Rates, RuleNumbers, calcium_gates, calcium_leak, first_rates, next_rates
+from nalsm.rules import PUBLISHED_EQUATIONS, Equations, Rates, RuleNumbers, calcium_leak, first_rates
 
 tf = tensorflow()
 f32 = np.float32
@@ -60,13 +60,22 @@ class State(NamedTuple):
 
 
 @partial(tf.function, jit_compile=True, autograph=False)
-def present(record: bool, rows: Rows, neuron: NeuronNumbers, numbers: RuleNumbers, weights: Any, rasters: Any) -> Any:
+def present(
+    record: bool,
+    rows: Rows,
+    neuron: NeuronNumbers,
+    numbers: RuleNumbers,
+    weights: Any,
+    rasters: Any,
+    equations: Equations = PUBLISHED_EQUATIONS,
+) -> Any:
     """Run samples side by side, each from fresh state and the same weights.
 
     record : bool
     neuron, numbers : Python numbers in them are constants of the compiled program: all of NeuronNumbers, the flags of
         RuleNumbers and its COMPILED_CONSTANTS
     weights : float32 [R, K]; rasters : uint8 [B, T, I]
+    equations : functions of the rule
     Returns (counts uint16 [B, R], Recording or None).
     """
     (n_liquid, _), (n, _, n_inputs) = rows.pre.shape, rasters.shape
@@ -77,7 +86,7 @@ def present(record: bool, rows: Rows, neuron: NeuronNumbers, numbers: RuleNumber
         tf.zeros((n_liquid, n)),
         numbers,
     )
-    state, recording = _run(rows, neuron, numbers, state, tf.transpose(rasters, (1, 2, 0)), record)
+    state, recording = _run(rows, neuron, numbers, state, tf.transpose(rasters, (1, 2, 0)), record, equations)
     return _as_counts(state), recording
 
 
@@ -96,7 +105,13 @@ class Carried(NamedTuple):
 
 @partial(tf.function, jit_compile=True, autograph=False)
 def initialise(
-    rows: Rows, neuron: NeuronNumbers, numbers: RuleNumbers, carried: "Carried", rasters: Any, n_samples: Any
+    rows: Rows,
+    neuron: NeuronNumbers,
+    numbers: RuleNumbers,
+    carried: "Carried",
+    rasters: Any,
+    n_samples: Any,
+    equations: Equations = PUBLISHED_EQUATIONS,
 ) -> Any:
     """Run samples one after another.
 
@@ -105,7 +120,8 @@ def initialise(
     """
 
     def sample(number, carried, counts):
-        state, _ = _run(rows, neuron, numbers, _fresh_sample(carried, numbers), rasters[number][:, :, None], False)
+        start = _fresh_sample(carried, numbers)
+        state, _ = _run(rows, neuron, numbers, start, rasters[number][:, :, None], False, equations)
         return number + 1, Carried.of(state), tf.tensor_scatter_nd_update(counts, [[number]], _as_counts(state))
 
     counts = tf.zeros((rasters.shape[0], rows.pre.shape[0]), tf.uint16)
@@ -116,13 +132,19 @@ def initialise(
 
 @partial(tf.function, jit_compile=True, autograph=False)
 def initialise_recorded(
-    rows: Rows, neuron: NeuronNumbers, numbers: RuleNumbers, carried: "Carried", raster: Any
+    rows: Rows,
+    neuron: NeuronNumbers,
+    numbers: RuleNumbers,
+    carried: "Carried",
+    raster: Any,
+    equations: Equations = PUBLISHED_EQUATIONS,
 ) -> Any:
     """Run one sample as `initialise` does; return (Carried, counts uint16 [1, R], Recording).
 
     raster : uint8 [T, I]
     """
-    state, recording = _run(rows, neuron, numbers, _fresh_sample(carried, numbers), raster[:, :, None], True)
+    start = _fresh_sample(carried, numbers)
+    state, recording = _run(rows, neuron, numbers, start, raster[:, :, None], True, equations)
     return Carried.of(state), _as_counts(state), recording
 
 
@@ -165,7 +187,7 @@ def _as_counts(state):
     return tf.cast(tf.transpose(state.counts), tf.uint16)  # [B, R]
 
 
-def _run(rows, neuron, numbers, state, pulses, record):
+def _run(rows, neuron, numbers, state, pulses, record, equations):
     """Run all steps of pulses (uint8 [T, I, B]); return (State, Recording or None).
 
     Each turn of the loop first learns from the step before it, then computes its own spikes. So weights are
@@ -180,7 +202,7 @@ def _run(rows, neuron, numbers, state, pulses, record):
         return state, tf.tensor_scatter_nd_update(spikes, [[t]], _packed(state.fired)[None]) if record else ()
 
     def learn(t, state, astrocyte):
-        state, depression = _learn(rows, numbers, state)
+        state, depression = _learn(rows, numbers, equations, state)
         return state, tf.tensor_scatter_nd_update(astrocyte, [[t]], depression[None]) if record else ()
 
     def turn(t, state, spikes, astrocyte):
@@ -224,16 +246,16 @@ def _fire(rows, neuron, numbers, state, pulses):
     )
 
 
-def _learn(rows, numbers, state):
+def _learn(rows, numbers, equations, state):
     """Weights, traces and rates after the spikes of one ms: steps 7 to 9; return (State, A before its decay [B])."""
     n_fired, n_liquid = tf.cast(state.fired, tf.float32), rows.pre.shape[0]
     if rows.watched is not None:
         n_fired *= rows.watched[:, None]
-    rates, depression = next_rates(
+    rates, depression = equations.rates(
         numbers, state.rates, tf.reduce_sum(n_fired[:n_liquid], axis=0), tf.reduce_sum(n_fired[n_liquid:], axis=0)
     )
     state = state._replace(
-        weights=_learned(rows, numbers, state) if numbers.learns else state.weights,
+        weights=_learned(rows, numbers, equations, state) if numbers.learns else state.weights,
         trace=numbers.trace_decay * (state.trace + numbers.trace_step * tf.cast(state.fired, tf.float32)),
         rates=rates,
     )
@@ -248,22 +270,19 @@ def _current(weights, kernel, pre):
     return tf.reduce_sum(folded, axis=1)
 
 
-def _learned(rows, numbers, state):
+def _learned(rows, numbers, equations, state):
     """Return the weights [R, K, B] after one step."""
     n_liquid = rows.pre.shape[0]
     up, down = state.rates.potentiation, state.rates.depression
+    if numbers.uses_calcium:
+        gates = equations.gates(numbers, state.calcium)
+        factors = (tf.broadcast_to(tf.cast(gate, tf.float32), state.calcium.shape)[:, None, :] for gate in gates)
+        up, down = (rate * factor for rate, factor in zip((up, down), factors, strict=True))  # [R, 1, B]
     pre_fired, pre_trace = tf.gather(state.fired, rows.pre), tf.gather(state.trace, rows.pre)  # [R, K, B]
     post_fired, post_trace = state.fired[:n_liquid, None, :], state.trace[:n_liquid, None, :]  # [R, 1, B]
     inhibitory = rows.inhibitory[:, :, None]
     zero = f32(0)
     at_post = tf.where(post_fired, tf.where(inhibitory, -down, up) * pre_trace, zero)
     at_pre = tf.where(pre_fired, tf.where(inhibitory, up, -down) * post_trace, zero)
-    if numbers.uses_calcium:
-        gates = calcium_gates(numbers, state.calcium)
-        potentiates, depresses = (gate[:, None, :] for gate in gates)
-        at_post, at_pre = (
-            tf.where(potentiates, tf.maximum(term, zero), zero) + tf.where(depresses, tf.minimum(term, zero), zero)
-            for term in (at_post, at_pre)
-        )
     changed = state.weights + (at_post + at_pre)
     return tf.clip_by_value(changed, rows.low[:, :, None], rows.high[:, :, None])

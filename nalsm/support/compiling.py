@@ -12,8 +12,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from importlib.util import resolve_name
 from pathlib import Path
@@ -33,12 +33,29 @@ def compiled(function: Callable | None = None, *, fastmath: bool | set[str] = Fa
     """
     if function is None:
         return partial(compiled, fastmath=fastmath)
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).resolve()))
-    try:
+    with _caching(Path(function.__code__.co_filename)):
         # error_model: a division that checks for zero keeps its loop from being vectorised
         return numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
+
+
+def callback(function: Callable, signature: Any, kernels: Path) -> Any:
+    """Compile a function that kernels call through its address, and keep the code on disk.
+
+    signature : types as Numba has them
+    kernels : the file of the kernels; the code is compiled again when its sources change
+    """
+    with _caching(kernels):
+        return numba.cfunc(signature, cache=True, error_model="numpy")(function)
+
+
+@contextmanager
+def _caching(kernels: Path) -> Iterator[None]:
+    """Let Numba keep what is compiled in the block in the folder of a file of kernels."""
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder(kernels.resolve()))
+    try:
+        yield
     finally:
         config.CACHE_DIR = before
 
