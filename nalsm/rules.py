@@ -287,9 +287,6 @@ class Equations(NamedTuple):
     rates: Callable = next_rates
 
 
-PUBLISHED_EQUATIONS = Equations()
-
-
 def equations_of(rule: Rule) -> Equations:
     """Return the functions of a rule."""
     kind = type(rule)

@@ -16,7 +16,7 @@ import numpy as np
 
 from nalsm.liquid.neuron import NeuronNumbers
 from nalsm.liquid.tensorflow_setup import tensorflow
-from nalsm.rules import PUBLISHED_EQUATIONS, Equations, Rates, RuleNumbers, calcium_leak, first_rates
+from nalsm.rules import Equations, Rates, RuleNumbers, calcium_leak, first_rates
 
 tf = tensorflow()
 f32 = np.float32
@@ -67,7 +67,7 @@ def present(
     numbers: RuleNumbers,
     weights: Any,
     rasters: Any,
-    equations: Equations = PUBLISHED_EQUATIONS,
+    equations: Equations,
 ) -> Any:
     """Run samples side by side, each from fresh state and the same weights.
 
@@ -111,7 +111,7 @@ def initialise(
     carried: "Carried",
     rasters: Any,
     n_samples: Any,
-    equations: Equations = PUBLISHED_EQUATIONS,
+    equations: Equations,
 ) -> Any:
     """Run samples one after another.
 
@@ -137,7 +137,7 @@ def initialise_recorded(
     numbers: RuleNumbers,
     carried: "Carried",
     raster: Any,
-    equations: Equations = PUBLISHED_EQUATIONS,
+    equations: Equations,
 ) -> Any:
     """Run one sample as `initialise` does; return (Carried, counts uint16 [1, R], Recording).
 

@@ -8,7 +8,7 @@ import pytest
 from nalsm.encoding import poisson_rasters
 from nalsm.liquid import devices, open_liquid
 from nalsm.network import Network
-from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static, numbers_of
+from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static, equations_of
 from nalsm.support.tuning import TUNING
 
 STEPS = 250
@@ -66,13 +66,14 @@ def test_weights_are_changed_in_place(case):
 
     tf = tensorflow()
     network, weights, rasters = case
-    liquid = TensorFlowLiquid(network)
+    liquid, rule = TensorFlowLiquid(network), AstrocyteSTDP()
     arguments = (
         False,
-        program.Rows(*map(tf.constant, liquid._rows[:-1])),  # all neurons are watched
-        numbers_of(AstrocyteSTDP()),
+        program.Rows(*map(tf.constant, liquid._rows_for(rule)[:-1])),  # all neurons are watched
+        *liquid._numbers(rule),
         tf.constant(liquid._as_rows(weights, np.float32)),
         tf.constant(rasters),
+        equations_of(rule),
     )
     text = program.present.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
     loop = max(re.findall(r"^%\S*(?:body|region)\S* .*?^}", text, re.M | re.S), key=len)
