@@ -8,8 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static
-
 f32 = np.float32
 
 
@@ -88,7 +86,7 @@ class DenseLiquid:
         self._watch(state.potential[:r][able[:r]], [20])
         # 2. Reset; calcium
         state.potential = np.where(spikes, f32(0), state.potential)
-        if isinstance(rule, APSTDP):
+        if rule.uses_calcium:
             state.calcium = state.calcium - state.calcium / f32(1000) + spikes[:r]
         # 3. Kernel
         state.kernel = np.where(spikes, f32(1), state.kernel)
@@ -100,19 +98,19 @@ class DenseLiquid:
         # 6. Refractory
         state.refractory = np.where(spikes, f32(2), state.refractory - f32(1))
         # 7. Plasticity
-        if not isinstance(rule, Static):
+        if rule.learns:
             change = self._change(state, spikes, rule)
             state.weights = np.where(self.exists, np.clip(state.weights + change, self.low, self.high), f32(0))
         # 8. Trace
         state.trace = f32(0.9047744744744745) * (state.trace + f32(0.1) * spikes)
         # 9. Astrocyte, then the decays
-        if isinstance(rule, AstrocyteSTDP):
+        if rule.has_astrocyte:
             seen = spikes & self.watched
             difference = f32(np.count_nonzero(seen[:r])) - f32(np.count_nonzero(seen[r:]))
             goal = state.astrocyte_weight * difference + state.bias
             state.depression = state.depression + (goal - state.depression) / f32(100)
         depression = state.depression
-        if isinstance(rule, STDP | AstrocyteSTDP):
+        if hasattr(rule, "decay"):
             decay = f32(rule.decay)
             state.eta, state.depression = state.eta * decay, state.depression * decay
             state.astrocyte_weight, state.bias = state.astrocyte_weight * decay, state.bias * decay
@@ -124,19 +122,18 @@ class DenseLiquid:
         x_post, x_pre = state.trace[: self.n_liquid, None], state.trace[None, :]
         on_post = post * np.where(self.inhibitory, -state.depression * x_pre, state.eta * x_pre)
         on_pre = pre * np.where(self.inhibitory, state.eta * x_post, -state.depression * x_post)
-        if isinstance(rule, APSTDP):
-            theta, width = f32(rule.threshold_hz), f32(rule.range_hz)
-            calcium = state.calcium[:, None]
-            asked = ((on_post != 0) | (on_pre != 0)).any(axis=1)  # elsewhere the gates do not matter
-            self._watch(state.calcium[asked], [theta - width, theta, theta + width])
-            only_positive = (theta < calcium) & (calcium < theta + width)
-            only_negative = (theta - width < calcium) & (calcium < theta)
-
-            def gated(term):
-                return np.where(only_positive & (term > 0) | only_negative & (term < 0), term, f32(0))
-
-            on_post, on_pre = gated(on_post), gated(on_pre)
+        if rule.uses_calcium:
+            asked = ((on_post != 0) | (on_pre != 0)).any(axis=1)  # elsewhere the factors do not matter
+            up, down = (np.asarray(factor, f32)[:, None] for factor in self.factors(state.calcium, rule, asked))
+            on_post = on_post * np.where(self.inhibitory, down, up)
+            on_pre = on_pre * np.where(self.inhibitory, up, down)
         return on_post + on_pre
+
+    def factors(self, calcium, rule, asked):
+        """Factors of eta and of A for the calcium of the post-synaptic neurons, [R]; asked : bool [R], where they matter."""
+        theta, width = f32(rule.threshold_hz), f32(rule.range_hz)
+        self._watch(calcium[asked], [theta - width, theta, theta + width])
+        return (theta < calcium) & (calcium < theta + width), (theta - width < calcium) & (calcium < theta)
 
     def _watch(self, values, borders):
         for border in borders:
