@@ -130,7 +130,7 @@ class DenseLiquid:
         return on_post + on_pre
 
     def factors(self, calcium, rule, asked):
-        """Factors of eta and of A for the calcium of the post-synaptic neurons, [R]; asked : bool [R], where they matter."""
+        """Factors of eta and of A for post-synaptic calcium, [R] each; asked : bool [R], where they matter."""
         theta, width = f32(rule.threshold_hz), f32(rule.range_hz)
         self._watch(calcium[asked], [theta - width, theta, theta + width])
         return (theta < calcium) & (calcium < theta + width), (theta - width < calcium) & (calcium < theta)
