@@ -74,6 +74,7 @@ def nalsm() -> click.Command:
         "train": _Entry("Train a model on a data set: nalsm train MODEL DATA.", _train, "Train"),
         "report": _Entry("Write a page of pictures on a run, or compare several.", _report, "Inspect"),
         "runs": _Entry("List the runs.", _runs, "Inspect"),
+        "ridge": _Entry("State how far the ridge readout is from the published one, over runs.", _ridge, "Many runs"),
         "sweep": _Entry("Run the cells of sweeps, and write the page of results.", _sweep, "Many runs"),
         "data": _Entry("Download, pack or simulate data sets.", _data, "Data sets"),
     }
@@ -127,6 +128,12 @@ def _report() -> click.Command:
 
 def _runs() -> click.Command:
     from nalsm.programs.runs import main
+
+    return main
+
+
+def _ridge() -> click.Command:
+    from nalsm.programs.ridge import main
 
     return main
 

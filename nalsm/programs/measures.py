@@ -10,6 +10,7 @@ from nalsm.console.progress import progress, say
 from nalsm.console.questions import Question, command
 from nalsm.datasets import DATA_SOURCES, OWN
 from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
+from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.record import RunRecord, open_record
 from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import UserError
@@ -46,8 +47,9 @@ def show_test_accuracy(root: Path) -> None:
 
         record = _record(root, answers, answers["version"])
         found = accuracy_of(record)
+        best = point(record.readout, found.cycle) + (f" of {found.cycles}" if record.readout == PUBLISHED else "")
         say(
-            f"{record.title}: cycle {found.cycle} of {found.cycles}, validation accuracy {100 * found.valid:.2f} %, "
+            f"{record.title}: {best}, validation accuracy {100 * found.valid:.2f} %, "
             f"test accuracy {100 * found.test:.2f} %, training accuracy {100 * found.train:.2f} %"
         )
 

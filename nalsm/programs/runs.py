@@ -13,6 +13,7 @@ from nalsm.evaluation.paper import is_reduced
 from nalsm.programs.export import export
 from nalsm.programs.run_table import MEASURE_COLUMNS, SORTS, as_csv, sorted_by, table
 from nalsm.runs.listing import list_runs
+from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.record import RunRecord
 from nalsm.runs.settings import default_folder
 from nalsm.support.errors import UserError
@@ -63,7 +64,8 @@ def measures_of(record: RunRecord) -> dict[str, dict]:
 
 def notes_of(record: RunRecord) -> list[str]:
     """Return what sets a run apart from the published ones."""
-    return ["reduced"] if is_reduced(record.identity) else []
+    other = [] if record.readout == PUBLISHED else [f"{record.readout} readout"]
+    return [*(["reduced"] if is_reduced(record.identity) else []), *other]
 
 
 def _finite(value: Any) -> Any:

@@ -10,6 +10,7 @@ from nalsm.console.progress import say
 from nalsm.console.questions import command
 from nalsm.programs.cluster import cluster_of
 from nalsm.runs.questions import questions_for
+from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.settings import Settings
 from nalsm.support.tuning import TUNING
 
@@ -30,10 +31,13 @@ def training_command(model: str, dataset: str, root: Path) -> click.Command:
 
         run = TrainingRun(settings, cluster_of(settings.machine.cluster))
         result = run.run()
+        best = point(settings.readout, result.cycle)
         say(
-            f"test accuracy {100 * result.test:.2f} % at cycle {result.cycle}, the best in validation "
+            f"test accuracy {100 * result.test:.2f} % at {best}, the best in validation "
             f"({100 * result.valid:.2f} %; training {100 * result.train:.2f} %)"
         )
+        if settings.readout != PUBLISHED:
+            say(f"its readout is not the published one: compare it with runs of the {settings.readout} readout only")
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.folder.seconds().items())
         say(f"{stages}; peak memory {peak_memory_bytes() / 1e9:.2f} GB")
         say(f"results: {run.folder.path}")

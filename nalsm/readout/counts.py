@@ -90,6 +90,12 @@ class CountBlock:
             if len(counts[part])
         ]
 
+    def labelled(self) -> np.ndarray:
+        """Return the labels; raises ValueError if there are none."""
+        if self.labels is None:
+            raise ValueError("every sample needs a label")
+        return self.labels
+
     @property
     def n_samples(self) -> int:
         return self.factors.size

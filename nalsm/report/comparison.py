@@ -12,6 +12,7 @@ from nalsm.report import comparison_pictures
 from nalsm.report.comparison_pictures import Shown
 from nalsm.report.sections import Section
 from nalsm.report.settings_shown import TITLES
+from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.record import Missing
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _settings(runs: list["ShownRun"]) -> list[Shown]:
 
 def _shown(members: list["ShownRun"], with_knobs: bool) -> Shown:
     first, many = members[0], len(members) > 1
-    head = f"{first.status.model}, {len(members)} runs" if many else f"{first.status.version}: {first.status.model}"
+    head = f"{first.status.label}, {len(members)} runs" if many else f"{first.status.version}: {first.status.label}"
     lines = [head, first.status.dataset + (" (reduced)" if first.is_reduced else "")]
     lines += first.knobs.split(", ") if with_knobs else []
     tested = [run for run in members if run.status.accuracies]
@@ -64,7 +65,7 @@ def _shown(members: list["ShownRun"], with_knobs: bool) -> Shown:
 
 def _curve(run: "ShownRun") -> Sequence[float]:
     try:
-        return run.accuracies["valid"]
+        return run.accuracies["valid"] if run.record.readout == PUBLISHED else []
     except Missing:
         return []
 
@@ -142,7 +143,7 @@ def _facts(runs: list["ShownRun"]) -> Facts:
 
     sizes = ("train_samples", "valid_samples", "test_samples", "init_samples", "cycles", "batch_size")
     facts = [
-        ("model", lambda run: run.status.model),
+        ("model", lambda run: run.status.label),
         ("data", lambda run: run.status.dataset),
         ("knobs", lambda run: run.knobs or "none"),
         ("state", state),
@@ -159,7 +160,7 @@ def _facts(runs: list["ShownRun"]) -> Facts:
     more = [
         ("network", lambda run: f"{run.status.network} ({run.n_liquid or '?'} neurons)"),
         ("seed", lambda run: run.status.seed),
-        ("best validation cycle", lambda run: f"{run.status.best_cycle:,}" if run.status.best_cycle else "none yet"),
+        ("best in validation", lambda run: run.status.best),
         *((TITLES[name], lambda run, name=name: number(run, name)) for name in sizes),
         *(
             (f"seconds, {stage}", lambda run, stage=stage: f"{run.status.seconds.get(stage, 0):,.0f}")

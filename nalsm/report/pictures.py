@@ -71,6 +71,22 @@ def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = Non
     return figure
 
 
+def ridge_accuracy(accuracies: Mapping[str, np.ndarray], strengths: Sequence[float]) -> Figure:
+    """Accuracy of the ridge readout for each strength of its penalty; accuracies: fractions by split, [strengths]."""
+    figure = new_figure(4.6)
+    axes = figure.add_subplot()
+    best = best_cycle(accuracies["valid"]) - 1
+    for split, (name, colour, dashes) in SPLIT_STYLES.items():
+        axes.semilogx(strengths, 100 * accuracies[split], color=colour, ls=dashes, lw=1.8, marker=".", label=name)
+    for split in ("valid", "test"):
+        axes.plot(strengths[best], 100 * accuracies[split][best], "o", ms=8, mfc="none", mec=BLACK, mew=1.4)
+    axes.axvline(strengths[best], color=BLACK, lw=1, ls=":", label="best validation")
+    axes.grid(axis="y", color="0.9")
+    tidy(axes, "strength of the penalty", "accuracy (%)")
+    figure.legend(loc="outside upper left", ncols=2, fontsize=11, frameon=False)
+    return figure
+
+
 def accuracy_range(curves: Sequence[np.ndarray], references: Sequence[float] = ()) -> tuple[float, float]:
     """Return limits of the axis, in percent, that leave out the steep beginning of the curves ([cycles] each)."""
     lows = [values[len(values) // 20 :].min() for values in curves]

@@ -11,6 +11,7 @@ from nalsm.evaluation.paper import FULL, SOURCE, published_accuracy, published_b
 from nalsm.readout import CountBlock
 from nalsm.report import pictures
 from nalsm.report.shown_run import ShownRun
+from nalsm.runs.readouts import PUBLISHED, STRENGTHS, point
 from nalsm.runs.record import Missing
 
 Drawn = tuple[str, str, Figure]  # text, alternative text, picture
@@ -78,6 +79,8 @@ def accuracy(run: ShownRun) -> Drawn:
     accuracies, best = run.accuracies, run.best_cycle
     cycles = len(accuracies["valid"])
     valid, test, train = (100 * accuracies[split][best - 1] for split in ("valid", "test", "train"))
+    if run.record.readout != PUBLISHED:
+        return _ridge_accuracy(run, valid, test, train)
     so_far = "" if run.record.is_finished else f" of {run.identity['cycles']:,} (the run is not finished)"
     text = (
         f"Share of samples classified correctly after each of {cycles:,} cycles{so_far}. Validation is best at cycle "
@@ -86,6 +89,19 @@ def accuracy(run: ShownRun) -> Drawn:
     )
     alt = f"Three curves of accuracy over {cycles} cycles; at cycle {best} validation {valid:.2f} %, test {test:.2f} %"
     return text, alt, pictures.accuracy(accuracies, run.published.mean if run.published else None)
+
+
+def _ridge_accuracy(run: ShownRun, valid: float, test: float, train: float) -> Drawn:
+    """The same for each strength of the ridge readout."""
+    best = point(run.record.readout, run.best_cycle)
+    text = (
+        f"Share of samples classified correctly by the ridge readout for each of {len(STRENGTHS)} strengths of its "
+        f"penalty. Validation is best at {best} ({valid:.2f} %, circles); the test "
+        f"accuracy there is {test:.2f} % (training samples: {train:.2f} %). This is not the published readout: the "
+        "figure must not be compared with published ones."
+    )
+    alt = f"Accuracies for {len(STRENGTHS)} strengths; at the best one validation {valid:.2f} %, test {test:.2f} %"
+    return text, alt, pictures.ridge_accuracy(run.accuracies, STRENGTHS)
 
 
 @lru_cache(maxsize=1)  # two pictures show it

@@ -10,6 +10,7 @@ from nalsm.evaluation import MEASURES, Measure
 from nalsm.evaluation.branching import branching_factors, factors_of
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.runs.listing import read_status
+from nalsm.runs.readouts import PUBLISHED, marked
 from nalsm.runs.record import Missing, open_record
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.support.constants import as_text
@@ -44,7 +45,7 @@ class ShownRun(TrainedRun):
     @property
     def cell(self) -> str:
         """Model and data set, as in "NALSM on MNIST"."""
-        return f"{self.record.model.name} on {self.record.dataset}"
+        return f"{marked(self.record.model.name, self.record.readout)} on {self.record.dataset}"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -84,8 +85,8 @@ class ShownRun(TrainedRun):
 
     @property
     def published(self) -> Published | None:
-        """The published accuracy to compare with."""
-        return self.published_of("accuracy", "test")
+        """The published accuracy to compare with; None for another readout than the published one."""
+        return None if self.record.readout != PUBLISHED else self.published_of("accuracy", "test")
 
     def published_of(self, measure: str, value: str) -> Published | None:
         """Return the published figure of a measure to compare with, or None if the paper has none."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from nalsm.models import Knobs
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES, SPLITS
+from nalsm.runs.readouts import PUBLISHED, marked, point
 from nalsm.runs.record import RunRecord, best_cycle
 from nalsm.support.errors import NalsmError, UserError
 
@@ -21,6 +22,7 @@ class RunStatus:
 
     accuracies : fractions by split, at `best_cycle` (from 1), the first with the best validation accuracy
     measures : values by name of the measure, of a finished run
+    readout : one of `nalsm.runs.readouts.READOUTS`
     seconds : of each stage so far, by name
     started : date and time of its first session
     notes : what sets it apart from the published runs: "reduced", another readout
@@ -34,6 +36,7 @@ class RunStatus:
     knobs: Knobs = field(default_factory=dict)
     network: int | None = None
     seed: int | None = None
+    readout: str = ""
     state: str = ""
     working: bool = False
     cycles_done: int = 0
@@ -44,6 +47,16 @@ class RunStatus:
     started: str = ""
     notes: list[str] = field(default_factory=list)
     problem: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The model, marked if its readout is not the published one."""
+        return marked(self.model, self.readout) if self.model else ""
+
+    @property
+    def best(self) -> str:
+        """What `best_cycle` is, in words."""
+        return "none yet" if self.best_cycle is None else point(self.readout, self.best_cycle)
 
 
 ReadMeasures = Callable[[RunRecord], dict[str, dict]]
@@ -65,7 +78,7 @@ def read_status(
             raise UserError("it contains no parameters of a run")
         record = RunRecord(folder, folder.open())
         status.model, status.dataset, status.knobs = record.model.name, record.dataset, record.knobs
-        status.network, status.seed = record.network_number, record.seed
+        status.network, status.seed, status.readout = record.network_number, record.seed, record.readout
         status.started = str(record.sessions[0].get("started", ""))
         status.seconds = {str(stage): float(seconds) for stage, seconds in folder.seconds().items()}
         status.notes = notes(record)
@@ -110,7 +123,7 @@ def _state(record: RunRecord, status: RunStatus) -> str:
         return f"counting {counted} of {total}"
     if folder.readout_checkpoint.name in names:
         _read_accuracies(folder, folder.readout_checkpoint, status)
-    return f"cycle {status.cycles_done} of {record.identity['cycles']}"
+    return f"cycle {status.cycles_done} of {record.identity['cycles']}" if record.readout == PUBLISHED else "readout"
 
 
 def _read_accuracies(folder: RunFolder, path: Path, status: RunStatus) -> None:

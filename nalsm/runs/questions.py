@@ -11,6 +11,7 @@ from nalsm.datasets.own_images import RATES
 from nalsm.models import MODELS
 from nalsm.network import network_path
 from nalsm.runs.folder import RunFolder
+from nalsm.runs.readouts import PUBLISHED, READOUTS, RIDGE
 from nalsm.runs.settings import chosen_folder, common_divisors, completed
 from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import UserError
@@ -107,6 +108,15 @@ def _size_questions(checks: "_Checks") -> list[Question]:
             known.sample_ms if known else None,
         ),
         Question("cycles", None, int, "passes of the readout over the training samples", 1, 10**7, 5_000),
+        Question(
+            "readout",
+            None,
+            READOUTS,
+            "ridge: ridge regression in place of the published readout. It takes seconds, "
+            "its accuracy is another one, and everything that shows the run says so",
+            default=PUBLISHED,
+            check=checks.readout,
+        ),
         Question("seed", None, int, "seed of all random numbers (default: drawn and recorded)", 0, SEED_LIMIT - 1),
         Question("keep_weights_every", None, int, "keep the readout of every N-th cycle; 0: of none", 0, 10**7, 0),
     ]
@@ -191,6 +201,10 @@ class _Checks:
                 f"BATCHS_PER_BLOCK: {value} does not divide the {n_batches} training batches; "
                 f"{_nearest(value, [n_batches])}"
             )
+
+    def readout(self, value: str, answers: Answers) -> None:
+        if value == RIDGE and answers["keep_weights_every"]:
+            raise UserError("--keep-weights-every: a ridge readout has no cycles; leave out the one or the other")
 
     def init_ms(self, value: int, answers: Answers) -> None:
         if self.dataset == OWN and answers.get("data_file") is None:

@@ -91,7 +91,7 @@ def _train_and_evaluate(run: Session, training: Team, evaluating: Team) -> Resul
                 arrays = {**history.accuracy_arrays(), **history.readout_arrays(), **kept.arrays()}
                 folder.write(folder.readout_checkpoint, {**arrays, **cycle.state})
                 saved = time.monotonic()
-    _write_results(run, history, kept)
+    write_results(run, history, kept, {})
     _remove_checkpoint(run, kept)
     return history.result()
 
@@ -115,8 +115,8 @@ def _has_results(run: Session) -> bool:
     return all(run.folder.read_if_good(path, run.say) for path in (run.folder.readout_weights, run.folder.accuracies))
 
 
-def _write_results(run: Session, history: History, kept: KeptReadouts) -> None:
-    """Write the result files. The accuracies are last: they mark the run as finished."""
+def write_results(run: Session, history: History, kept: KeptReadouts, more: Arrays) -> None:
+    """Write the result files. The accuracies, with some more arrays, are last: they mark the run as finished."""
     sizes, folder = run.settings.sizes, run.folder
     folder.write(folder.readout_weights, {**history.readout_arrays(), **kept.all_arrays(history.done)})
     lists = {
@@ -125,7 +125,7 @@ def _write_results(run: Session, history: History, kept: KeptReadouts) -> None:
         )
         for split in SPLITS
     }
-    folder.write(folder.accuracies, {**history.accuracy_arrays(), **lists, "seed": np.int64(run.seed)})
+    folder.write(folder.accuracies, {**history.accuracy_arrays(), **lists, **more, "seed": np.int64(run.seed)})
 
 
 def _remove_checkpoint(run: Session, kept: KeptReadouts) -> None:

@@ -15,13 +15,14 @@ from nalsm.rules import RuleConstants
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import COUNTS, LABELS, OWN_DATA, SAMPLE_IDS, SPIKES, SPLITS
 from nalsm.runs.parameters import Parameters
+from nalsm.runs.readouts import PUBLISHED, READOUTS, marked
 from nalsm.runs.recording import recording_interval
 from nalsm.support.constants import Value, chosen
 from nalsm.support.errors import DamagedFile, UserError
 
 _MOST_SAMPLES = 10**6  # no data file may have more
 _WHOLE_NUMBERS = (
-    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "sample_ms", "cycles",
+    "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "sample_ms",
 )  # fmt: skip
 _INITIALISATION = ("init_samples", "init_ms")  # only of models that have one
 
@@ -134,8 +135,13 @@ class RunRecord:
         return self.details["sessions"]
 
     @property
+    def readout(self) -> str:
+        """One of `nalsm.runs.readouts.READOUTS`."""
+        return self.identity.get("readout", PUBLISHED)
+
+    @property
     def title(self) -> str:
-        return f"version {self.version}, {self.model.name} on {self.dataset}"
+        return f"version {self.version}, {marked(self.model.name, self.readout)} on {self.dataset}"
 
     @property
     def is_finished(self) -> bool:
@@ -201,12 +207,15 @@ def _problem(identity: dict, details: dict) -> str | None:
         return "model"
     if not MODELS[model].is_sound(identity.get("knobs")):
         return "knobs"
-    numbers = _WHOLE_NUMBERS + (_INITIALISATION if MODELS[model].initialisation else ())
+    readout = identity.get("readout", PUBLISHED)
+    cycles = ("cycles",) if readout == PUBLISHED else ()
+    numbers = _WHOLE_NUMBERS + cycles + (_INITIALISATION if MODELS[model].initialisation else ())
     least = {"batch_size": 1}
     most = dict.fromkeys(("batch_size", *(f"{split}_samples" for split in SPLITS)), _MOST_SAMPLES)
     sound = {
         **{name: _is_whole(identity.get(name), least.get(name, 0), most.get(name, 2**63 - 1)) for name in numbers},
         **{name: isinstance(identity.get(name), str) for name in ("network_sha256", "dataset_sha256")},
+        "readout": readout in READOUTS,
         "dataset": is_known(identity.get("dataset"), details.get(OWN_DATA)),
     }
     return next((name for name, is_sound in sound.items() if not is_sound), None)

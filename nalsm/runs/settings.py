@@ -75,6 +75,7 @@ class Settings:
     network_number: int
     knobs: Knobs
     seed: int | None
+    readout: str
     keep_weights_every: int
     overwrite: bool
     quiet: bool
@@ -113,7 +114,8 @@ def settings_of(record: "RunRecord", **changes: Any) -> Settings:
     changes : values of some settings, by name
     """
     folders = {name: default_folder(name) for name in DEFAULT_FOLDERS} | {"output_dir": record.folder.path.parent}
-    recorded = {**record.identity, **record.details, **record.sessions[-1], "dataset": record.source.family}
+    recorded = {**record.identity, **record.details, **record.sessions[-1]}
+    recorded |= {"dataset": record.source.family, "readout": record.readout}
     recorded |= {"data_file": Path(record.source.own.file)} if record.source.own else {}
     return Settings.from_values({**recorded, "overwrite": False, "quiet": False, **folders, **changes})
 

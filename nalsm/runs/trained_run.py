@@ -10,6 +10,7 @@ import numpy as np
 
 from nalsm.network import Network
 from nalsm.runs.names import ACCURACY_NAMES, BEST_BIASES, BEST_WEIGHTS, SPLITS, WEIGHTS
+from nalsm.runs.readouts import point
 from nalsm.runs.record import Missing, Recorded, RunRecord, best_cycle, open_record
 from nalsm.runs.settings import Settings, default_folder, settings_of
 from nalsm.support.errors import DamagedFile, NalsmError
@@ -76,7 +77,9 @@ class TrainedRun:
         sizes = ", ".join(f"{size:,} {split}" for split, size in self.record.sizes.items())
         try:
             best = self.best_cycle
-            result = f"test accuracy {100 * self.accuracies['test'][best - 1]:.2f} % at cycle {best:,}"
+            result = (
+                f"test accuracy {100 * self.accuracies['test'][best - 1]:.2f} % at {point(self.record.readout, best)}"
+            )
         except Missing as missing:
             result = str(missing)
         state = "finished" if self.record.is_finished else "unfinished"

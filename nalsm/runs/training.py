@@ -12,7 +12,9 @@ from nalsm.runs.history import Result
 from nalsm.runs.initialisation import initialise
 from nalsm.runs.names import SPLITS
 from nalsm.runs.readout_training import train_readout
+from nalsm.runs.readouts import PUBLISHED, RIDGE, marked
 from nalsm.runs.recording import recorded_samples, recording_interval
+from nalsm.runs.ridge_training import train_ridge
 from nalsm.runs.session import Session
 from nalsm.runs.settings import Settings
 from nalsm.support.errors import UserError
@@ -59,8 +61,9 @@ class TrainingRun:
 
         with folder.locked(settings.overwrite):
             session.start(identity)
+            model = marked(settings.model, settings.readout or PUBLISHED)
             session.say(
-                f"{'going on with' if recorded else 'new run'} version {settings.version}, {settings.model} on "
+                f"{'going on with' if recorded else 'new run'} version {settings.version}, {model} on "
                 f"{session.dataset.name}, seed {session.seed}: {folder.path}"
             )
             with session.timed("initialisation"):
@@ -70,7 +73,7 @@ class TrainingRun:
                 interval = recording_interval(settings.source, settings.sizes.of_splits.values())
                 count_spikes(session, weights, splits, partial(recorded_samples, interval=interval))
             with session.timed("readout"):
-                return train_readout(session)
+                return train_ridge(session) if settings.readout == RIDGE else train_readout(session)
 
     def _expected_bytes(self) -> float:
         """Return the room on the disk that the run needs, in bytes."""
@@ -85,6 +88,7 @@ class TrainingRun:
     def _identity(self) -> dict:
         """Return what decides the results, down to the bits."""
         session, settings = self.session, self.settings
+        cycles = {"cycles": settings.sizes.cycles, "keep_weights_every": settings.keep_weights_every}
         snapshots = {"init_samples": settings.sizes.init_samples, "init_ms": settings.sizes.init_ms}
         return {
             "model": settings.model,
@@ -99,7 +103,6 @@ class TrainingRun:
             **{f"{name}_samples": size for name, size in settings.sizes.of_splits.items()},
             **(snapshots if session.model.initialisation else {}),
             "sample_ms": settings.sizes.sample_ms,
-            "cycles": settings.sizes.cycles,
-            "keep_weights_every": settings.keep_weights_every,
+            **({"readout": RIDGE} if settings.readout == RIDGE else cycles),
             "engine": session.liquid.engine,
         }

@@ -8,6 +8,7 @@ from nalsm.datasets import inputs_of
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.models import MODELS
+from nalsm.runs.readouts import PUBLISHED
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
 
@@ -36,6 +37,11 @@ class Group:
         return self.cell.model
 
     @property
+    def label(self) -> str:
+        """The model, marked if its readout is not the published one."""
+        return self.cell.label
+
+    @property
     def is_reduced(self) -> bool:
         return is_reduced({"model": self.cell.model, "dataset": self.cell.dataset, **self.runs[0].sizes})
 
@@ -55,8 +61,11 @@ class Group:
         return self.published_of("accuracy", "test")
 
     def published_of(self, measure: str, value: str) -> Published | None:
-        """Return the published figure of a measure at these knobs; None for a reduced run, or if there is none."""
-        if self.is_reduced:
+        """Return the published figure of a measure at these knobs, or None if there is none.
+
+        None also for a reduced run, and for an accuracy with another readout than the published one.
+        """
+        if self.is_reduced or (measure == "accuracy" and self.cell.readout != PUBLISHED):
             return None
         knobs = None if self.chosen else self.cell.knobs
         figures = MEASURES[measure].published(self.model, self.dataset, self.cell.network.n_liquid, knobs)
@@ -86,6 +95,7 @@ def _is_of(cell: Cell, run: StoredRun) -> bool:
     network, settings = cell.network, cell.settings
     return (
         run.model == cell.model
+        and run.readout == cell.readout
         and run.dataset == cell.dataset
         and run.knobs == cell.knobs
         and run.seed == settings["seed"]
@@ -100,7 +110,7 @@ def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list
     """Return the Groups of cells that have results, in the cells' order; found : stored run by a cell's version."""
     of_setting: dict[tuple, list[Cell]] = {}
     for cell in cells:
-        setting = cell.model, cell.dataset, tuple(cell.knobs.items()), cell.network.dims, cell.has_own_seed
+        setting = cell.label, cell.dataset, tuple(cell.knobs.items()), cell.network.dims, cell.has_own_seed
         of_setting.setdefault(setting, []).append(cell)
     groups = [
         Group(cells[0], tuple(run for cell in cells if (run := found[cell.version])), len(cells))
@@ -117,7 +127,7 @@ def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
         numbers = [knob.name for knob in MODELS[cell.model].all_knobs if not knob.choices]
         for knob in numbers:
             others = tuple(value for name, value in cell.full_knobs.items() if name != knob)
-            key = knob, others, cell.model, cell.dataset, cell.network.dims, cell.has_own_seed, group.is_reduced
+            key = knob, others, cell.label, cell.dataset, cell.network.dims, cell.has_own_seed, group.is_reduced
             alike.setdefault(key, []).append(group)
     several = [(str(key[0]), members) for key, members in alike.items() if len(members) > 1]
     for knob, members in several:

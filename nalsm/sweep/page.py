@@ -75,7 +75,7 @@ def _line(cells):
 def _setting(group):
     """The cells that name a group in every table: data, model, knobs, neurons."""
     dataset = f"{group.dataset}{' (reduced)' if group.is_reduced else ''}"
-    return dataset, group.model, group.knobs, group.cell.network.n_liquid
+    return dataset, group.label, group.knobs, group.cell.network.n_liquid
 
 
 _SETTING = ("data", "model", "knobs", "neurons")
@@ -176,7 +176,7 @@ def _published_branching(group):
 def _curves(groups, path):
     for name, members in families(groups):
         knob = next(knob for knob in MODELS[members[0].model].all_knobs if knob.name == name)
-        title = f"{members[0].model} on {members[0].dataset}"
+        title = f"{members[0].label} on {members[0].dataset}"
         values = [group.cell.full_knobs[name] for group in members]
         rows = [
             (f"{value:g}", _networks(group), *_statistics(group.accuracies), group.published or "-",
@@ -196,7 +196,7 @@ def _curves(groups, path):
 def _sizes(groups, path):
     of_model = {}
     for group in (group for group in groups if group.cell.has_own_seed):
-        of_model.setdefault((group.model, group.dataset), {}).setdefault(group.cell.network.n_liquid, []).append(group)
+        of_model.setdefault((group.label, group.dataset), {}).setdefault(group.cell.network.n_liquid, []).append(group)
     for (model, dataset), of_size in of_model.items():
         members = [_most_runs(of_size[size]) for size in sorted(of_size)]
         if len(members) == 1:
@@ -249,7 +249,7 @@ def _memory(runs):
 def _runs(store):
     rows = [
         (
-            run.version, run.dataset, run.model, MODELS[run.model].short_knobs(run.knobs) or "-",
+            run.version, run.dataset, run.label, MODELS[run.model].short_knobs(run.knobs) or "-",
             run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
             f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds([run]), _memory([run]),
         )

@@ -21,6 +21,7 @@ from nalsm.datasets import DATA_SOURCES, OWN, DataSource, own_source, source_of
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
 from nalsm.runs.questions import HIGHEST_NUMBER, questions_for
+from nalsm.runs.readouts import marked
 from nalsm.runs.settings import DEFAULT_FOLDERS, completed
 from nalsm.support.errors import UserError
 
@@ -88,10 +89,20 @@ class Cell:
         return self.settings["seed"] == self.network.seed
 
     @property
+    def readout(self) -> str:
+        """One of `nalsm.runs.readouts.READOUTS`."""
+        return self.settings["readout"]
+
+    @property
+    def label(self) -> str:
+        """The model, marked if its readout is not the published one."""
+        return marked(self.model, self.readout)
+
+    @property
     def setting(self) -> str:
         """What the cells of an entry have in common, except their networks."""
         knobs = MODELS[self.model].describe_knobs(self.knobs)
-        return ", ".join([f"{self.model} on {self.dataset}", *knobs])
+        return ", ".join([f"{self.label} on {self.dataset}", *knobs])
 
     @property
     def run(self) -> tuple:

@@ -176,7 +176,7 @@ def _is_of(cell: Cell, record: RunRecord) -> bool:
     wanted |= {"model": cell.model, "dataset": cell.dataset, "network_number": cell.network.number}
     if cell.settings["engine"] == "auto":
         wanted.pop("engine", None)
-    return all(identity.get(name) == value for name, value in wanted.items())
+    return record.readout == cell.readout and all(identity.get(name) == value for name, value in wanted.items())
 
 
 def measures_of(record: RunRecord) -> dict[str, dict]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nalsm.models import Knobs
 from nalsm.runs.names import ACCURACY_NAMES
+from nalsm.runs.readouts import PUBLISHED, marked
 from nalsm.runs.record import RunRecord
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.storage.checksum import content_checksum
@@ -41,6 +42,7 @@ class StoredRun:
     seconds : wall-clock time of each stage; peak_memory_bytes : None where it was not noted
     versions : of the program and its packages; started : date and time
     digest : SHA-256 of the accuracies of all cycles
+    readout : one of `nalsm.runs.readouts.READOUTS`; with ridge, a cycle is a strength of the penalty
     """
 
     key: str
@@ -63,6 +65,12 @@ class StoredRun:
     versions: dict[str, str]
     started: str
     digest: str
+    readout: str = PUBLISHED
+
+    @property
+    def label(self) -> str:
+        """The model, marked if its readout is not the published one."""
+        return marked(self.model, self.readout)
 
     @property
     def test(self) -> float:
@@ -113,8 +121,8 @@ def write_store(path: Path, runs: dict[str, StoredRun]) -> list[StoredRun]:
 
 
 def _text(run: StoredRun) -> str:
-    values = asdict(run)
-    return "{" + ",\n ".join(f"{json.dumps(f.name)}: {json.dumps(values[f.name])}" for f in fields(run)) + "}"
+    kept = {f.name: asdict(run)[f.name] for f in fields(run) if getattr(run, f.name) != f.default}
+    return "{" + ",\n ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in kept.items()) + "}"
 
 
 def merged(runs: dict[str, StoredRun], new: StoredRun) -> dict[str, StoredRun]:
@@ -142,7 +150,7 @@ def merged(runs: dict[str, StoredRun], new: StoredRun) -> dict[str, StoredRun]:
 
 
 def _name(run: StoredRun) -> str:
-    return f"run of version {run.version} ({run.model} on {run.dataset}, started {run.started} on {run.machine})"
+    return f"run of version {run.version} ({run.label} on {run.dataset}, started {run.started} on {run.machine})"
 
 
 def taken_into(
@@ -199,6 +207,7 @@ def stored_run(run: TrainedRun, measures: dict[str, dict]) -> StoredRun:
         versions=session.get("packages", {}),
         started=session.get("started", ""),
         digest=content_checksum({ACCURACY_NAMES[split]: curve.astype("<f8") for split, curve in curves.items()}, {}),
+        readout=record.readout,
     )
 
 

@@ -225,7 +225,7 @@ def is_reduced(identity: Mapping) -> bool:
     unused = ("init_samples", "init_ms") if identity["model"] == "LSM" else ()  # LSM has no initialisation
     if is_own(identity.get("dataset", "")):
         unused += (*(f"{split}_samples" for split in SPLITS), "sample_ms")
-    return any(identity[name] < size for name, size in FULL.items() if name not in unused)
+    return any(identity.get(name, size) < size for name, size in FULL.items() if name not in unused)
 
 
 def _chosen(model, dataset, n_liquid, knobs):
