@@ -48,7 +48,7 @@ class Presentation:
         parts = [(rasters[:n_learning], self.rule, [sample for sample in record if sample < n_learning])]
         if n_learning < len(rasters):
             others = [sample - n_learning for sample in record if sample >= n_learning]
-            parts.append((rasters[n_learning:], Static(), others))
+            parts.append((rasters[n_learning:], Static(constants=self.rule.constants), others))
         runs = [liquid.present(some, self.weights, rule, chosen if record else False) for some, rule, chosen in parts]
         counts = np.concatenate([run.counts for run in runs])
         kept = [run.spikes for run in runs if run.spikes is not None]

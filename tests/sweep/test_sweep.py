@@ -127,7 +127,8 @@ def test_the_files_have_the_cells_of_the_paper():
     assert sorted(version.values()) == [1001, 1101, 1201, 1301, 3001, 3101]
 
     seeds = Counter(cell_of(cell, 1000) for cell in cells if not cell.has_own_seed)
-    assert set(seeds) == {cell_of(run, 1000) for run in paper_runs("NALSM", "MNIST", 1000, figure="Fig. 4")}
+    figure = [paper_runs("NALSM", dataset, 1000, figure="Fig. 4") for dataset in ("MNIST", "N-MNIST")]
+    assert set(seeds) == {cell_of(run, 1000) for runs in figure for run in runs}
     assert set(seeds.values()) == {9}  # three networks, three seeds
 
 
@@ -150,7 +151,7 @@ def test_options_and_seeds_of_a_file(tmp_path):
     assert flags == [["--seed=7", "--astrocyte-density=0.25"], ["--seed=8", "--astrocyte-density=0.25"], ["--seed=7"],
                      ["--seed=8"], ["--seed=1", "--learning-samples=first"]]  # fmt: skip
     assert [step.answers[-1] for step in training] == ["0.015"] * 4 + ["4"]  # options are not asked for
-    assert cells[1].title.endswith("astrocyte density (--astrocyte-density) 0.25, network 11, seed 8")
+    assert cells[1].title.endswith("astrocyte density 0.25, network 11, seed 8")
 
 
 # ---- running -------------------------------------------------------------------------------------
@@ -372,7 +373,7 @@ def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
     place = published_runs(tmp_path, model="LSM+STDP", knobs={"learning_samples": "first"})
     page, missing = page_of(place, f"{text}\n[[runs]]{every}")
     assert row_of(page, "Accuracy", "MNIST")[2:9] == [
-        "learning samples (--learning-samples) first", "1000", "2 of 3", "95.88", "0.53", "89.47 ± 0.45", "10",
+        "learning samples first", "1000", "2 of 3", "95.88", "0.53", "89.47 ± 0.45", "10",
     ]  # fmt: skip
     assert row_of(page, "Every run", "11")[3] == "learning samples first"
     assert [cell.version for cell in missing] == [21, 22, 13, 23]
