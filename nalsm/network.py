@@ -35,6 +35,7 @@ _PAIRS_AT_A_TIME = 4_000_000  # near pairs, to bound the memory
 class NetworkConstants(Constants):
     """What a network is drawn with, with the published values. Raises ValueError for values outside their ranges."""
 
+    heading = "network"
     c_ee: float = constant(0.2, "C of synapses from excitatory to excitatory neurons", 0, 1)
     c_ei: float = constant(0.1, "C of synapses from excitatory to inhibitory neurons", 0, 1)
     c_ie: float = constant(0.3, "C of synapses from inhibitory to excitatory neurons", 0, 1)

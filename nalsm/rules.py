@@ -51,6 +51,7 @@ class RuleConstants(Constants):
     Raises ValueError for values outside their ranges.
     """
 
+    heading = "plasticity"
     potentiation_rate: float = constant(
         0.15, "eta, the rate of potentiation; without an astrocyte also A, that of depression", 0, LARGEST
     )

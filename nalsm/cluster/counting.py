@@ -18,6 +18,7 @@ from nalsm.cluster.same_bits import fingerprint, require_same, require_same_work
 from nalsm.cluster.tasks import results
 from nalsm.liquid.devices import choose_device
 from nalsm.liquid.interface import Liquid
+from nalsm.liquid.neuron import NeuronConstants
 from nalsm.network import Network
 from nalsm.runs.counting import Batch, Counted, CountingSession, Presentation
 from nalsm.support.cluster_address import local_workers
@@ -61,7 +62,8 @@ def count_on_cluster(
     number = local_workers(address)
     machine, engine = run.settings.machine, run.liquid.engine
     threads = machine.threads or (threads_of_local(number) if number else 0)
-    shared = run.network, run.liquid.watched, presentation, engine, machine.gpu, threads, fingerprint(engine)
+    liquid = run.liquid.watched, run.liquid.neuron
+    shared = run.network, *liquid, presentation, engine, machine.gpu, threads, fingerprint(engine)
     with connected(address, run.say) as client:
         name = uuid4().hex[:12]
         with or_lost(address):
@@ -80,12 +82,14 @@ class Counter:
     """What a worker keeps of a run.
 
     watched : bool [N], the neurons that the astrocyte watches; None: all
+    neuron : constants of the neurons
     threads : of the liquid; 0: the worker's share of the cores
     wanted : fingerprint of the program that counts
     """
 
     network: Network
     watched: np.ndarray | None
+    neuron: NeuronConstants
     presentation: Presentation
     engine: str
     gpu: int
@@ -101,7 +105,7 @@ class Counter:
         choose_device(self.gpu, say=lambda _text: None)
         require_same(self.wanted, fingerprint(self.engine), worker.address)
         share = max(1, cores() // worker.state.nthreads)
-        return open_liquid(self.network, self.engine, self.threads or share, self.watched)
+        return open_liquid(self.network, self.engine, self.threads or share, self.watched, self.neuron)
 
     def __getstate__(self):
         return {name: value for name, value in self.__dict__.items() if name != "liquid"}  # every worker opens its own

@@ -38,6 +38,8 @@ class Question:
     low, high : smallest and largest number that is accepted
     default : value of a setting that is never asked, if its flag is not given
     check : called with (value, all answers so far); raises UserError for an answer that cannot work
+    many : the flag may be given again, and the value is a tuple of texts; this is what the help calls one
+    shows : returns a text that the flag prints, and then the program ends; there is no answer
     """
 
     name: str
@@ -49,6 +51,8 @@ class Question:
     default: Any = None
     flags: tuple[str, ...] = ()
     check: Callable[[Any, dict[str, Any]], None] | None = None
+    many: str = ""
+    shows: Callable[[], str] | None = None
 
     @property
     def title(self) -> str:
@@ -176,12 +180,25 @@ def command(
 def _option(question: Question) -> click.Option:
     flags = list(question.flags) or [question.flag]
     text = question.help + (f" (asked as {question.title})" if question.prompt else "")
+    if question.shows:
+        return click.Option(flags, is_flag=True, is_eager=True, expose_value=False, help=text, callback=_show(question))
+    if question.many:
+        return click.Option([*flags, question.name], multiple=True, metavar=question.many, help=text)
     if question.kind is bool:
         return click.Option([*flags, question.name], is_flag=True, default=False, help=text)
     shown = question.prompt is None and question.default is not None
     return click.Option(
         [*flags, question.name], type=_Answer(question), default=question.default, show_default=shown, help=text
     )
+
+
+def _show(question: Question) -> Callable[..., None]:
+    def callback(context: click.Context, _option: Any, given: bool) -> None:
+        if given and question.shows:
+            click.echo(question.shows())
+            context.exit()
+
+    return callback
 
 
 def _complete(questions: Sequence[Question], given: dict[str, Any]) -> dict[str, Any]:

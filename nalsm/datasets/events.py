@@ -1,14 +1,26 @@
 """Recordings of an event camera as splits: a raster shows the events that occurred, without random numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.packing import NMNIST_CODE, EventCode, HeldRecordings, PackedRecordings
+from nalsm.support.constants import Constants, constant
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import stream
+
+
+@dataclass(frozen=True)
+class SnapshotConstants(Constants):
+    """Where snapshots of recordings start. Raises ValueError for values outside their ranges."""
+
+    heading = "snapshots of N-MNIST"
+    snapshot_start_ms: int | str = constant(
+        "random", "start of every snapshot of a recording", 0, 10_000, unit="ms", whole=True,
+        words=("random",),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,12 +29,14 @@ class EventSplit:
 
     recordings : where the events are; places : int64 [n], which of these recordings belong to the split
     labels : uint8 or uint16 [n]; sample_ids : int64 [n]
+    snapshots_from : where snapshots start
     """
 
     recordings: PackedRecordings | HeldRecordings
     places: np.ndarray
     labels: np.ndarray
     sample_ids: np.ndarray
+    snapshots_from: SnapshotConstants = field(default=SnapshotConstants(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,11 +61,16 @@ class EventSplit:
         return self._rasters(indices, [0] * len(indices), steps)
 
     def snapshots(self, indices: np.ndarray, numbers: np.ndarray, steps: int, seed: int) -> np.ndarray:
-        """See `nalsm.datasets.Split.snapshots`. A snapshot is a window of the recording with a random start."""
+        """See `nalsm.datasets.Split.snapshots`. A snapshot is a window of the recording; where it starts is random, or
+        the same for all.
+        """
         longest = self.recordings.coding.longest_snapshot
         latest = longest + 1 - steps  # 278 for N-MNIST and the published 20 ms
         if latest < 1:
             raise UserError(f"a snapshot of recordings may last {longest} ms at most, asked for {steps}")
+        fixed = self.snapshots_from.snapshot_start_ms
+        if isinstance(fixed, int):
+            return self._rasters(indices, [fixed] * len(indices), steps)
         first = [int(stream(seed, "nmnist snapshot start", number).integers(1, latest + 1)) for number in numbers]
         return self._rasters(indices, first, steps)
 
@@ -61,6 +80,14 @@ class EventSplit:
         for raster, events, first in zip(rasters, self.recordings.read(self.places[indices]), first_ms, strict=True):
             fill_raster(raster, events, first, coding)
         return rasters
+
+
+def starting_at(dataset: Dataset, constants: SnapshotConstants) -> Dataset:
+    """Return a data set whose snapshots start as the constants say; a data set of images as it is."""
+    train = dataset.train
+    if not isinstance(train, EventSplit):
+        return dataset
+    return replace(dataset, train=replace(train, snapshots_from=constants))
 
 
 def fill_raster(raster: np.ndarray, events: np.ndarray, first_ms: int, coding: EventCode = NMNIST_CODE) -> None:

@@ -22,7 +22,23 @@ from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
 from nalsm.encoding import image_scale, poisson_rasters
+from nalsm.support.constants import Constants, constant
 from nalsm.support.random_streams import stream
+
+
+@dataclass(frozen=True)
+class NoiseConstants(Constants):
+    """The strengths of the noise, with their published values. Raises ValueError for values outside their ranges."""
+
+    heading = "noisy test set"
+    image_noise: float = constant(
+        125.0, "noise on the pixels of the noisy test set, standard deviation; names its files", 0, 1e6,
+        unit="grey levels",
+    )  # fmt: skip
+    event_noise_ms: float = constant(
+        10.0, "shift of the recordings of the noisy test set, standard deviation; names its files", 0, 1e6, unit="ms"
+    )
+
 
 # ---- images ---------------------------------------------------------------------------------------
 

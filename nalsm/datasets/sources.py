@@ -3,16 +3,18 @@
 Importing it is cheap: h5py, tonic and the compiler are imported when data are read.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nalsm.datasets import fashion_mnist, mnist, nmnist, noise, own_events, own_images
 from nalsm.datasets.dataset import N_CLASSES, OWN, SIMULATED, Dataset
 from nalsm.datasets.own import OwnData
 from nalsm.datasets.packing import NMNIST_CODE, longest_snapshot
 from nalsm.encoding import N_EVENT_INPUTS, N_PIXEL_INPUTS
+from nalsm.support.constants import plain
 from nalsm.support.errors import UserError
 
 
@@ -20,17 +22,23 @@ from nalsm.support.errors import UserError
 class Noise:
     """Noise of a test set.
 
+    constant : name of its strength in `nalsm.datasets.noise.NoiseConstants`
     strength : standard deviation, in grey levels (images) or ms (recordings); names the files
     make : (whole data set, seed, strength) -> the data set with a noisy test set
     """
 
+    constant: str
     strength: float
     make: Callable[[Dataset, int, float], Dataset]
 
     @property
     def file_tag(self) -> str:
         """The first part of the names of the noisy test set's files."""
-        return f"NOISE_{self.strength:.0f}"
+        return f"NOISE_{plain(self.strength)}"
+
+    def with_strength(self, constants: Mapping[str, Any]) -> "Noise":
+        """Return this noise with the strength that constants (by name) give it, or as it is if they give none."""
+        return replace(self, strength=constants.get(self.constant, self.strength))
 
     def added_to(self, dataset: Dataset, seed: int) -> Dataset:
         """Return the whole data set with a noisy test set."""
@@ -101,10 +109,11 @@ class DataSource:
 _GARMENTS = (
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
+_STRENGTHS = noise.NoiseConstants()
 _TABLE = (
     DataSource(
         mnist.NAME, "MNIST", mnist.find, mnist.load, "M", N_PIXEL_INPUTS,
-        noise=Noise(125.0, noise.noisy_image_test_set),
+        noise=Noise("image_noise", _STRENGTHS.image_noise, noise.noisy_image_test_set),
     ),
     DataSource(
         fashion_mnist.NAME, "F_MNIST", fashion_mnist.find, fashion_mnist.load, "M", N_PIXEL_INPUTS,
@@ -112,7 +121,8 @@ _TABLE = (
     ),
     DataSource(
         nmnist.NAME, "N_MNIST", nmnist.find, nmnist.load, "N", N_EVENT_INPUTS,
-        noise=Noise(10.0, noise.shifted_event_test_set), longest_snapshot=NMNIST_CODE.longest_snapshot,
+        noise=Noise("event_noise_ms", _STRENGTHS.event_noise_ms, noise.shifted_event_test_set),
+        longest_snapshot=NMNIST_CODE.longest_snapshot,
     ),
 )  # fmt: skip
 DATA_SOURCES: dict[str, DataSource] = {source.name: source for source in _TABLE}
@@ -149,10 +159,10 @@ def own_source(path: Path, rates: str | None = None) -> DataSource:
 
 def _source_of_own(own: OwnData) -> DataSource:
     if own.duration is None:
-        noisy = Noise(125.0, partial(noise.noisy_own_test_set, probabilities=own.rates == "probability"))
-        longest, sample_ms = None, 250
+        make = partial(noise.noisy_own_test_set, probabilities=own.rates == "probability")
+        noisy, longest, sample_ms = Noise("image_noise", _STRENGTHS.image_noise, make), None, 250
     else:
-        noisy = Noise(10.0, noise.shifted_event_test_set)
+        noisy = Noise("event_noise_ms", _STRENGTHS.event_noise_ms, noise.shifted_event_test_set)
         longest, sample_ms = longest_snapshot(own.duration), own.duration
     return DataSource(
         own.name, "OWN", partial(_find_own, own), partial(_load_own, own), str(own.n_inputs), own.n_inputs, own.classes,

@@ -16,6 +16,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,24 +27,36 @@ from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
 from nalsm.runs.recording import recorded_samples
+from nalsm.support.constants import Constants, constant, constants_of, differing
 from nalsm.support.errors import DamagedFile, UserError
 
-WINDOW_MS = 4  # before and after a spike
-BORDER_MS = 25  # at either end of a sample
+
+@dataclass(frozen=True)
+class BranchingConstants(Constants):
+    """The constants of the measure, with their published values. Raises ValueError for values outside their ranges."""
+
+    heading = "branching factor"
+    branching_window_ms: int = constant(4, "window before and after a spike", 1, 1000, unit="ms", whole=True)
+    branching_margin_ms: int = constant(
+        25, "what is left out at either end of a sample", 0, 10_000, unit="ms", whole=True
+    )
 
 
-def branching_factor(net: Network, spikes: np.ndarray) -> float:
+PUBLISHED = BranchingConstants()
+
+
+def branching_factor(net: Network, spikes: np.ndarray, constants: BranchingConstants = PUBLISHED) -> float:
     """Return the mean of `branching_factors` over the samples that have one; NaN if none has."""
-    return mean_of_known(branching_factors(net, spikes))
+    return mean_of_known(branching_factors(net, spikes, constants))
 
 
-def branching_factors(net: Network, spikes: np.ndarray) -> np.ndarray:
+def branching_factors(net: Network, spikes: np.ndarray, constants: BranchingConstants = PUBLISHED) -> np.ndarray:
     """Return the branching factor of each sample: float64 [samples].
 
     It is the mean over the neurons that have a factor, NaN if none has. Arguments and errors are those of
     `neuron_branching_factors`.
     """
-    return sample_means(neuron_branching_factors(net, spikes))
+    return sample_means(neuron_branching_factors(net, spikes, constants))
 
 
 def sample_means(of_neurons: np.ndarray) -> np.ndarray:
@@ -51,12 +64,12 @@ def sample_means(of_neurons: np.ndarray) -> np.ndarray:
     return np.array([mean_of_known(factors) for factors in of_neurons], np.float64)
 
 
-def neuron_branching_factors(net: Network, spikes: np.ndarray) -> np.ndarray:
+def neuron_branching_factors(net: Network, spikes: np.ndarray, constants: BranchingConstants = PUBLISHED) -> np.ndarray:
     """Return the branching factor of each neuron in each sample: float64 [samples, n_liquid].
 
     spikes : bool [samples, steps, at least n_liquid], liquid neurons first, 1 ms a step
     A neuron has NaN if it does not spike at 29 <= t < steps - 29, the times whose windows are both inside
-    the borders. Raises ValueError if spikes have another shape.
+    the borders; other constants have other times. Raises ValueError if spikes have another shape.
     """
     spikes = np.asarray(spikes)
     if spikes.ndim != 3 or spikes.shape[2] < net.n_liquid:
@@ -64,7 +77,7 @@ def neuron_branching_factors(net: Network, spikes: np.ndarray) -> np.ndarray:
     inward = _connections(net)
     outward = inward.T.tocsr()
     liquid = spikes[:, :, : net.n_liquid]
-    factors = [_factors_of_sample(inward, outward, sample != 0) for sample in liquid]
+    factors = [_factors_of_sample(inward, outward, sample != 0, constants) for sample in liquid]
     return np.array(factors, np.float64).reshape(len(spikes), net.n_liquid)
 
 
@@ -77,17 +90,19 @@ def _connections(net):
     return csr_matrix((ones, (net.post[liquid], net.pre[liquid])), shape=(net.n_liquid, net.n_liquid))
 
 
-def _factors_of_sample(inward, outward, spikes):
+def _factors_of_sample(inward, outward, spikes, constants):
     """Return the factor of each neuron, from the spikes of one sample (bool [T, R]): float64 [R]."""
     steps, n_liquid = spikes.shape
-    first, end = BORDER_MS + WINDOW_MS, steps - BORDER_MS - WINDOW_MS
+    window = constants.branching_window_ms
+    border = constants.branching_margin_ms + window
+    first, end = border, steps - border
     if end <= first:
         return np.full(n_liquid, np.nan)
     total = np.zeros((steps + 1, n_liquid))  # spikes before each ms
     np.cumsum(spikes, axis=0, out=total[1:])
     times = np.arange(first, end)
-    before = inward @ (total[times] - total[times - WINDOW_MS]).T  # [R, end - first]
-    after = outward @ (total[times + 1 + WINDOW_MS] - total[times + 1]).T
+    before = inward @ (total[times] - total[times - window]).T  # [R, end - first]
+    after = outward @ (total[times + 1 + window] - total[times + 1]).T
     spiked = spikes[first:end].T
     n_spikes = spiked.sum(axis=1)
     sums = np.where(spiked, after / np.maximum(before, 1), 0).sum(axis=1)
@@ -115,29 +130,32 @@ class RecordedBatch:
 
 def recorded_batches(run: RunRecord) -> list[RecordedBatch]:
     """Return the batches whose spikes a run keeps or will keep. Raises UserError if it keeps none."""
-    folder = run.folder
+    folder, recording = run.folder, run.recording
     batches = [
         RecordedBatch(split, number, folder.spikes(split, number), folder.branching_factors(split, number))
         for split in SPLITS
         for number in range(run.sizes[split] // run.batch_size)
-        if recorded_samples(number, run.batch_size, run.recording_interval)
+        if recorded_samples(number, run.batch_size, recording)
     ]
     if not batches:
-        raise UserError(
-            f"VERSION: the run in {folder.path} keeps no spikes: a run keeps those of one batch in 10,000 samples of a "
-            "split, and each of its splits has fewer samples"
+        reason = (
+            f"a run keeps those of one batch in {recording.recorded_every:,} samples of a split, and each of its "
+            "splits has fewer samples"
         )
+        reason = reason if recording.recorded_samples else "it was trained with --set recorded_samples=0"
+        raise UserError(f"VERSION: the run in {folder.path} keeps no spikes: {reason}")
     return batches
 
 
-def compute(run: RunRecord, network: Network, batch: RecordedBatch) -> None:
+def compute(run: RunRecord, network: Network, batch: RecordedBatch, constants: BranchingConstants = PUBLISHED) -> None:
     """Write the branching factors of a batch, computed from its spikes.
 
     The file has per_neuron float64 [samples, R], per_sample float64 [samples], branching_factor (the mean of
-    per_sample), and labels and ids of the samples. Raises FileNotFoundError and DamagedFile as `RunFolder.read`.
+    per_sample), and labels and ids of the samples; its attributes include constants that are not the published ones.
+    Raises FileNotFoundError and DamagedFile as `RunFolder.read`.
     """
     recorded = run.read_recorded(batch.split, batch.number, network.n_neurons)
-    per_neuron = neuron_branching_factors(network, recorded.spikes)
+    per_neuron = neuron_branching_factors(network, recorded.spikes, constants)
     per_sample = sample_means(per_neuron)
     results = {
         "per_neuron": per_neuron,
@@ -146,30 +164,46 @@ def compute(run: RunRecord, network: Network, batch: RecordedBatch) -> None:
         LABELS: recorded.labels,
         SAMPLE_IDS: recorded.sample_ids,
     }
-    run.folder.write(batch.factors, results)
+    run.folder.write(batch.factors, results, differing(constants))
 
 
-def factors_of(run: RunRecord, split: str, number: int) -> np.ndarray | None:
-    """Return the branching factor of each sample of a batch (float64 [samples]), or None if they are not computed.
+class Kept(NamedTuple):
+    """Branching factors of the samples of a batch (float64 [samples]), and the constants that were not published."""
 
-    Raises DamagedFile.
-    """
+    factors: np.ndarray
+    constants: dict[str, Any]
+
+
+def kept_factors(run: RunRecord, split: str, number: int) -> Kept | None:
+    """Return what `compute` wrote for a batch, or None if there is nothing. Raises DamagedFile."""
     try:
-        return run.folder.read(run.folder.branching_factors(split, number), only="per_sample")[0]["per_sample"]
+        arrays, attributes = run.folder.read(run.folder.branching_factors(split, number), only="per_sample")
     except FileNotFoundError:
         return None
+    constants = {name: attributes[name] for name, _ in constants_of(BranchingConstants) if name in attributes}
+    return Kept(arrays["per_sample"], constants)
+
+
+def factors_of(run: RunRecord, split: str, number: int, constants: BranchingConstants = PUBLISHED) -> np.ndarray | None:
+    """Return the branching factor of each sample of a batch (float64 [samples]).
+
+    None if they are not computed, or with other constants. Raises DamagedFile.
+    """
+    kept = kept_factors(run, split, number)
+    return kept.factors if kept and kept.constants == differing(constants) else None
 
 
 def _read(run: RunRecord) -> dict | None:
     try:
-        found = [factors_of(run, batch.split, batch.number) for batch in recorded_batches(run)]
+        found = [kept_factors(run, batch.split, batch.number) for batch in recorded_batches(run)]
     except (UserError, DamagedFile):
         return None
-    known = [factors for factors in found if factors is not None]
-    if len(known) < len(found):
+    known = [kept for kept in found if kept is not None]
+    if len(known) < len(found) or any(kept.constants != known[0].constants for kept in known):
         return None
-    factors = np.concatenate(known)
-    return {"mean": round(mean_of_known(factors), 6), "samples": int(np.count_nonzero(~np.isnan(factors)))}
+    factors = np.concatenate([kept.factors for kept in known])
+    samples = int(np.count_nonzero(~np.isnan(factors)))
+    return {"mean": round(mean_of_known(factors), 6), "samples": samples, **known[0].constants}
 
 
 def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> dict[str, Published]:
@@ -185,6 +219,7 @@ MEASURE = Measure(
     read=_read,
     published=_published,
     text=lambda values: f"{values['mean']:.3f} ({values['samples']} samples)",
+    parameters=vars(PUBLISHED),
     picture="branching",
     column="BRANCHING",
     cell=lambda values: f"{values['mean']:.3f}",

@@ -24,11 +24,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nalsm.datasets.noise import NoiseConstants
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_kernel_quality
 from nalsm.models import Knobs
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, read_counts
+from nalsm.support.constants import constants_of
 from nalsm.support.errors import DamagedFile, UserError
 from nalsm.support.random_streams import stream
 from nalsm.support.resources import cores
@@ -155,7 +157,10 @@ def _largest_eigenvalue(gram: np.ndarray) -> np.ndarray:
 
 
 class KeptRanks(NamedTuple):
-    """Ranks of the draws (int64 [draws]) by "SP" and "AP", with the parameters draws, per_class and seed."""
+    """Ranks of the draws (int64 [draws]) by "SP" and "AP", with the parameters draws, per_class and seed.
+
+    parameters : also the strength of the noise if it is not the published one
+    """
 
     ranks: dict[str, np.ndarray]
     parameters: dict[str, Any]
@@ -172,9 +177,12 @@ def test_counts(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
         ) from None
 
 
-def noisy_counts(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same of the noisy test set of a run. Raises UserError if files are missing."""
-    noisy = open_noise(run)
+def noisy_counts(run: RunRecord, constants: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same of the noisy test set of a run. Raises UserError if files are missing.
+
+    constants : strength of the noise by its name, if not the published one
+    """
+    noisy = open_noise(run, constants)
     path = noisy.parameters_json
     if noisy.identity:
         try:
@@ -199,23 +207,30 @@ def usual_per_class(run: RunRecord, labels: np.ndarray) -> int:
     return min(PER_CLASS, max(1, int(np.bincount(labels, minlength=len(run.source.classes)).min())))
 
 
-def write(run: RunRecord, found: Mapping[str, np.ndarray], per_class: int, seed: int) -> None:
-    """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws."""
-    parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed}
-    run.folder.write(run.folder.kernel_quality, found, {**parameters, "noise": open_noise(run).run_hash})
+def write(
+    run: RunRecord, found: Mapping[str, np.ndarray], per_class: int, seed: int, constants: Mapping[str, Any]
+) -> None:
+    """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws.
+
+    constants : as in `noisy_counts`; kept too
+    """
+    parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed, **constants}
+    run.folder.write(run.folder.kernel_quality, found, {**parameters, "noise": open_noise(run, constants).run_hash})
 
 
 def kept_ranks(run: RunRecord) -> KeptRanks | None:
     """Return what `write` kept, or None if there is nothing sound that belongs to the run's noisy test set."""
     try:
         arrays, attributes = run.folder.read(run.folder.kernel_quality)
-        noisy = open_noise(run)
+        constants = {name: attributes[name] for name, _ in constants_of(NoiseConstants) if name in attributes}
+        noisy = open_noise(run, constants)
     except (FileNotFoundError, DamagedFile, UserError):
         return None
     if not noisy.identity or attributes.get("noise") != noisy.run_hash:
         return None
     draws = attributes.get("draws", len(arrays["SP"]))  # the first files did not say it
-    return KeptRanks(arrays, {"draws": draws, **{name: attributes.get(name) for name in ("per_class", "seed")}})
+    others = {name: attributes.get(name) for name in ("per_class", "seed")}
+    return KeptRanks(arrays, {"draws": draws, **others, **constants})
 
 
 def _read(run: RunRecord) -> dict | None:
@@ -241,7 +256,7 @@ MEASURE = Measure(
     read=_read,
     published=_published,
     text=lambda values: f"SP {values['SP']:.2f}, AP {values['AP']:.2f} ({draws_text(values)})",
-    parameters={"draws": 1000, "per_class": PER_CLASS, "seed": 0},
+    parameters={"draws": 1000, "per_class": PER_CLASS, "seed": 0, **vars(NoiseConstants())},
     column="SP / AP",
     cell=lambda values: f"{values['SP']:.1f} / {values['AP']:.1f}",
 )

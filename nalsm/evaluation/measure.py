@@ -26,7 +26,7 @@ class Measure:
     published : (model, data set, liquid neurons, knobs) -> published figures at these knobs, by the names that `read`
         gives; knobs None: those of the paper's table
     text : values of `read` in words
-    parameters : those of the published figures, by name
+    parameters : those of the published figures, by name; values that `read` gives without one of them have it
     picture : function in `nalsm.report.pictures` that shows it; empty if none does
     column, cell : heading of its column in the list of runs, and values of `read` for it; empty: it has no column
     """
@@ -38,31 +38,31 @@ class Measure:
     read: Callable[[RunRecord], Values | None]
     published: Callable[..., dict[str, Published]]
     text: Callable[[Values], str]
-    parameters: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
     picture: str = ""
     column: str = ""
     cell: Callable[[Values], str] = str
 
-    def is_done(self, run: RunRecord, parameters: Mapping[str, int] | None = None) -> bool:
+    def is_done(self, run: RunRecord, parameters: Mapping[str, float] | None = None) -> bool:
         """Tell whether the values were computed with these parameters.
 
         None: with those of the published figures. There are none of own data, where all parameters are good.
         """
         return self.read_with(run, parameters) is not None
 
-    def read_with(self, run: RunRecord, parameters: Mapping[str, int] | None = None) -> Values | None:
+    def read_with(self, run: RunRecord, parameters: Mapping[str, float] | None = None) -> Values | None:
         """Return what `read` returns, or None if it was computed with other parameters; see `is_done`."""
         values = self.read(run)
         return values if values and self.agrees(values, run.dataset, parameters) else None
 
-    def agrees(self, values: Values, dataset: str, parameters: Mapping[str, int] | None = None) -> bool:
+    def agrees(self, values: Values, dataset: str, parameters: Mapping[str, float] | None = None) -> bool:
         """Tell whether values of `read` were computed with these parameters; see `is_done`.
 
         dataset : as the run recorded it
         """
         published = {} if is_own(dataset) else self.parameters
         wanted = published if parameters is None else parameters
-        return all(values.get(name) == value for name, value in wanted.items())
+        return all(values.get(name, self.parameters.get(name)) == value for name, value in wanted.items())
 
     def closest_published(self, value: str, model: str, dataset: str, n_liquid: int, knobs: Knobs) -> Published | None:
         """Return the published figure of one of the values, by `closest_figure`, or None if the paper has none."""

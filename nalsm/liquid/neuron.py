@@ -20,6 +20,7 @@ _MARGIN = 1.001  # far above what the rounding of a decaying potential can do
 class NeuronConstants(Constants):
     """The constants of neurons, with their published values. Raises ValueError for values outside their ranges."""
 
+    heading = "neurons and synapses"
     membrane_tau_ms: float = constant(64.0, "time constant of the membrane potential", 1, _LARGEST, unit="ms")
     threshold: float = constant(20.0, "potential at or above which a neuron spikes; it is reset to 0", 1e-6, _LARGEST)
     refractory_ms: int = constant(2, "after a spike, how long none can follow", 0, 100, unit="ms", whole=True)

@@ -129,7 +129,7 @@ class TensorFlowLiquid(Liquid):
         """Return the constants, as Python numbers, which the compiler takes as such, and the rule's parameters."""
         numbers = numbers_of(rule)
         constants: dict[str, Any] = {name: float(getattr(numbers, name)) for name in program.COMPILED_CONSTANTS}
-        neuron: dict[str, Any] = {name: value.item() if isinstance(value, f32) else value
+        neuron: dict[str, Any] = {name: value.item() if isinstance(value, np.floating) else value
                                   for name, value in self._neuron._asdict().items()}  # fmt: skip
         return NeuronNumbers(**neuron), numbers._replace(**constants)
 

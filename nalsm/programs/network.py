@@ -10,10 +10,13 @@ import click
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType, Question, command, parse_path
+from nalsm.constants import NETWORK, parsed
+from nalsm.constants import questions as constant_questions
 from nalsm.datasets import NETWORK_INPUTS, own_source
 from nalsm.network import NetworkConstants, log_path, network_path
 from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
 from nalsm.runs.settings import chosen_folder
+from nalsm.support.constants import chosen
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.resources import memory_bytes
@@ -41,7 +44,7 @@ def network_command(root: Path) -> click.Command:
         folder = chosen_folder(answers, "networks_dir", root)
         seed = secrets.randbelow(2**31) if answers["seed"] is None else answers["seed"]
         dims = answers["dim1"], answers["dim2"], answers["dim3"]
-        network = Network.generate(dims, _n_inputs(answers["dataset"]), seed)
+        network = Network.generate(dims, _n_inputs(answers["dataset"]), seed, _constants(answers))
         folder.mkdir(parents=True, exist_ok=True)
         network.save(network_path(folder, answers["number"]))
         write_text(log_path(folder, answers["number"]), network.describe())
@@ -65,6 +68,10 @@ def network_command(root: Path) -> click.Command:
                      "inputs (answers the first question)"),
     ]  # fmt: skip
     return program
+
+
+def _constants(answers: dict[str, Any]) -> NetworkConstants:
+    return chosen(NetworkConstants, parsed(answers["constants"], NETWORK))
 
 
 def _n_inputs(answer: str) -> int:
@@ -102,7 +109,7 @@ def _questions(root: Path) -> Sequence[Question]:
     def check_size(value: int, answers: dict[str, Any]) -> None:
         size = answers["dim1"] * answers["dim2"] * value
         n_inputs = _n_inputs(answers["dataset"])
-        needed = size * n_inputs * NetworkConstants().input_density * _BYTES_PER_SYNAPSE
+        needed = size * n_inputs * _constants(answers).input_density * _BYTES_PER_SYNAPSE
         if size > _MOST_NEURONS:
             raise UserError(
                 f"SIZE_OF_LIQUID_DIMENSION_3: {value} makes {size} neurons, expected at most {_MOST_NEURONS}"
@@ -134,4 +141,5 @@ def _questions(root: Path) -> Sequence[Question]:
         *folder_questions("networks"),
         Question("overwrite", None, bool, "replace the network of that number"),
         Question("quiet", None, bool, "print the path of the network and errors only"),
+        *constant_questions(NETWORK),
     ]  # fmt: skip

@@ -8,6 +8,10 @@ from typing import Any, NoReturn
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
+from nalsm.constants import NOISE, parsed
+from nalsm.constants import questions as constant_questions
+from nalsm.datasets import DataSource
+from nalsm.models import MODELS
 from nalsm.programs.cluster import cluster_of
 from nalsm.runs.noise_folder import NoiseFolder
 from nalsm.runs.questions import questions_for
@@ -51,7 +55,7 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
 
     def check_version(value: int, answers: dict[str, Any]) -> None:
         run = open_record(chosen_folder(answers, "output_dir", root), value)
-        noise = run.source.noise
+        noise = run.source.noise and run.source.noise.with_strength(parsed(answers["constants"], NOISE))
         if run.model.name != model or run.source.family != dataset or noise is None:
             hint = f"; use {run.noise_program}" if noise else ""
             raise UserError(f"VERSION: read {run.title}, expected a run of {model} on {dataset}{hint}")
@@ -80,7 +84,13 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
     flags = [replace(table[name], help=_HELP.get(name, table[name].help)) for name in _FLAGS]
     if "data_file" in table:
         flags.append(Question("data_file", None, Path, "the data file of the run (default: where it was)"))
-    return [table["gpu"], replace(table["version"], check=check_version), *own, *flags]
+
+    def source(answers: dict[str, Any]) -> DataSource | None:
+        version = answers["version"]
+        return None if version is None else open_record(chosen_folder(answers, "output_dir", root), version).source
+
+    constants = constant_questions(NOISE, MODELS[model], source)
+    return [table["gpu"], replace(table["version"], check=check_version), *own, *flags, *constants]
 
 
 def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> Settings:
@@ -91,4 +101,5 @@ def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> 
     answers = {
         name: value for name, value in answers.items() if name not in run.knobs and (name != "data_file" or moved)
     }
-    return settings_of(run, **{**answers, **folders, "dataset": dataset})
+    constants = {**run.constants, **parsed(answers["constants"], NOISE)}
+    return settings_of(run, **{**answers, **folders, "dataset": dataset, "constants": constants})

@@ -8,6 +8,11 @@ import click
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import command
+from nalsm.constants import TRAINING, parsed
+from nalsm.constants import questions as constant_questions
+from nalsm.datasets import DataSource, find_source
+from nalsm.datasets.dataset import OWN
+from nalsm.models import MODELS
 from nalsm.programs.cluster import cluster_of
 from nalsm.runs.questions import questions_for
 from nalsm.runs.readouts import PUBLISHED, point
@@ -24,7 +29,8 @@ def training_command(model: str, dataset: str, root: Path) -> click.Command:
     """Return the click command of a training program."""
 
     def run(answers: dict[str, Any]) -> None:
-        settings = Settings.from_answers(model, dataset, root, answers)
+        values = parsed(answers["constants"], TRAINING)
+        settings = Settings.from_answers(model, dataset, root, {**answers, "constants": values})
         TUNING.before_work()
         from nalsm.runs.training import TrainingRun
         from nalsm.support.resources import peak_memory_bytes
@@ -43,4 +49,10 @@ def training_command(model: str, dataset: str, root: Path) -> click.Command:
         say(f"results: {run.folder.path}")
 
     text = f"Train {model} on {dataset}: initialise the liquid, count its spikes, train the readout."
-    return command("train", text, questions_for(model, dataset, root), run)
+
+    def source(answers: dict[str, Any]) -> DataSource | None:
+        unknown = dataset == OWN and answers["data_file"] is None
+        return None if unknown else find_source(dataset, answers.get("data_file"), answers.get("rates"))
+
+    table = questions_for(model, dataset, root) + constant_questions(TRAINING, MODELS[model], source)
+    return command("train", text, table, run)

@@ -23,8 +23,6 @@ f32 = np.float32
 ROWS = 10  # of a tile
 _PREDICTED = 250  # samples that are predicted at a time
 SAMPLES, NEURONS = 2, 16  # a share has a multiple of them: what a loop takes at a time
-WEIGHT_PENALTY = f32(5e-10)
-LEARNING_RATE = f32(0.1)
 RHO = f32(0.95)
 EPSILON = f32(1e-8)
 
@@ -150,7 +148,9 @@ def errors_and_losses(
 
 
 @compiled(fastmath={"contract"})
-def adadelta(values: np.ndarray, squares: np.ndarray, steps: np.ndarray, gradients: np.ndarray, penalty: float) -> None:
+def adadelta(
+    values: np.ndarray, squares: np.ndarray, steps: np.ndarray, gradients: np.ndarray, rate: float, penalty: float
+) -> None:
     """Move values ([n], like all others) by one step of Adadelta; penalty * values joins the gradient."""
     one = f32(1)
     for i in range(len(values)):
@@ -158,7 +158,7 @@ def adadelta(values: np.ndarray, squares: np.ndarray, steps: np.ndarray, gradien
         squares[i] = RHO * squares[i] + (one - RHO) * gradient * gradient
         change = math.sqrt(steps[i] + EPSILON) / math.sqrt(squares[i] + EPSILON) * gradient
         steps[i] = RHO * steps[i] + (one - RHO) * change * change
-        values[i] -= LEARNING_RATE * change
+        values[i] -= rate * change
 
 
 @compiled
@@ -167,6 +167,8 @@ def train_block(
     factors: np.ndarray,
     labels: np.ndarray,
     targets: tuple[float, float],
+    rate: float,
+    penalty: float,
     weights: np.ndarray,
     biases: np.ndarray,
     squares: tuple[np.ndarray, np.ndarray],
@@ -181,6 +183,7 @@ def train_block(
     All shares have to run at the same time, each in a thread of its own.
 
     factors, labels : [batches, B]; targets : as in `errors_and_losses`
+    rate, penalty : float32, learning rate and penalty of the weights
     weights [P, R], biases [C] and Adadelta's averages squares, steps (of weights and biases) are changed
     room : logits, errors (float32 [B, P] each, zeros) and losses (float64 [B]); the same arrays for all shares
     arrived : int64 [1], 0; the same for all shares
@@ -203,7 +206,7 @@ def train_block(
             errors[first:last], losses[first:last],
         )  # fmt: skip
         if share == 0:
-            loss += 0.5 * WEIGHT_PENALTY * sum_of_squares(weights.ravel())
+            loss += 0.5 * penalty * sum_of_squares(weights.ravel())
         wait_for_all(arrived, (2 * batch + 1) * n_shares)
         for b in range(batch_size):
             for k in range(n_classes):
@@ -214,14 +217,14 @@ def train_block(
         for row in range(len(weights)):
             adadelta(
                 weights[row, begin:end], squares[0][row, begin:end], steps[0][row, begin:end],
-                gradient[row], WEIGHT_PENALTY,
+                gradient[row], rate, penalty,
             )  # fmt: skip
         if share == 0:
             bias_gradient[:] = 0
             for b in range(batch_size):
                 for k in range(n_classes):
                     bias_gradient[k] += errors[b, k]
-            adadelta(biases, squares[1], steps[1], bias_gradient, f32(0))
+            adadelta(biases, squares[1], steps[1], bias_gradient, rate, f32(0))
             loss += losses.sum() / batch_size
         wait_for_all(arrived, (2 * batch + 2) * n_shares)
     return loss

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from nalsm.optimiser import PUBLISHED, ReadoutConstants
 from nalsm.readout import kernels
 from nalsm.readout.counts import CountBlock, largest_share
 from nalsm.readout.team import ALONE, Team
@@ -33,12 +34,16 @@ class Readout:
     n_liquid : number of liquid neurons, R
     n_classes : number of classes C, at least 2; labels are 0..C-1
     team : threads that share the work; their number changes no bit
+    constants : learning rate and penalty of the weights
     """
 
-    def __init__(self, n_liquid: int, n_classes: int = 10, team: Team = ALONE) -> None:
+    def __init__(
+        self, n_liquid: int, n_classes: int = 10, team: Team = ALONE, constants: ReadoutConstants = PUBLISHED
+    ) -> None:
         if n_liquid < 1 or n_classes < 2:
             raise ValueError(f"a readout needs a neuron and two classes at least, not {n_liquid} and {n_classes}")
         self.n_liquid, self.n_classes, self._team = n_liquid, n_classes, team
+        self._rates = np.float32(constants.readout_learning_rate), np.float32(constants.readout_weight_penalty)
         rows = -(-n_classes // kernels.ROWS) * kernels.ROWS  # the kernels work on tiles of ten rows
         shapes = {"weights": (rows, n_liquid), "biases": (n_classes,)}
         self._state = {name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE}
@@ -99,8 +104,8 @@ class Readout:
                 for block, wanted, counter in zip(blocks, labels, arrived, strict=True):
                     room = rooms[block.counts.shape[1]]
                     loss += kernels.train_block(
-                        block.counts, block.factors, wanted, self._targets, weights, biases, squares, steps, room,
-                        share, n_shares, counter,
+                        block.counts, block.factors, wanted, self._targets, *self._rates, weights, biases, squares,
+                        steps, room, share, n_shares, counter,
                     )  # fmt: skip
             except BaseException:
                 arrived[:] = np.iinfo(np.int64).max // 2  # no other share is to wait for this one

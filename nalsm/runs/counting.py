@@ -135,7 +135,7 @@ def count_spikes(
     ]
     todo = [batch for batch in batches if not _is_counted(run, batch)]
     presentation = Presentation(
-        weights, run.model.presentation(settings.knobs), settings.sizes.sample_ms, run.seed,
+        weights, run.model.presentation(settings.knobs, settings.rule_constants), settings.sizes.sample_ms, run.seed,
         first_only=LEARNING_SAMPLES.of(settings.knobs) == "first",
     )  # fmt: skip
     total, done = len(batches) * size, (len(batches) - len(todo)) * size

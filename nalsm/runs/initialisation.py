@@ -32,9 +32,10 @@ def initialise(session: "Session") -> np.ndarray:
     if done:
         folder.initialisation_checkpoint.unlink(missing_ok=True)  # left by a kill just after the weights were written
         return done[0][WEIGHTS]
-    weight = model.starting_weight(knobs)
+    constants = session.settings.rule_constants
+    weight = model.starting_weight(knobs, constants)
     state = session.liquid.initial_state(absolute_weight=weight)
-    rule = model.initialisation and model.initialisation(knobs)
+    rule = model.initialisation and model.initialisation(knobs, constants)
     if rule:
         state = _run_with_checkpoints(session, state, rule)
     attributes = {"rule": repr(rule), "absolute_weight": weight, "snapshots": session.settings.sizes.init_samples}

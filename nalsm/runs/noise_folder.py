@@ -1,7 +1,9 @@
 """The files of a noisy test set, beside those of the run it belongs to."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from nalsm.datasets import Noise
 from nalsm.runs.folder import RunFolder
@@ -56,15 +58,17 @@ class NoiseFolder(RunFolder):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def open_noise(run: RunRecord) -> NoiseFolder:
+def open_noise(run: RunRecord, constants: Mapping[str, Any] | None = None) -> NoiseFolder:
     """Return the NoiseFolder of a run; its `identity` is None if the folder has no noisy test set of this run.
 
+    constants : strength of the noise by its name, if not the published one
     Raises UserError if the run's data set has no noisy test set, DamagedFile if the noisy test set's parameters are
     damaged.
     """
     if run.source.noise is None:
         raise UserError(f"VERSION: {run.title}: {run.source.name} has no noisy test set")
-    noisy = NoiseFolder(run.folder.path.parent, run.version, run.source.noise)
+    noise = run.source.noise.with_strength(constants or {})
+    noisy = NoiseFolder(run.folder.path.parent, run.version, noise)
     recorded = noisy.recorded_parameters()
     if recorded and recorded.identity.get("run") == run.folder.run_hash:
         noisy.open()

@@ -24,7 +24,7 @@ class NoiseRun:
     """
 
     def __init__(self, settings: Settings, cluster: Counting | None = None) -> None:
-        noise = settings.source.noise
+        noise = settings.noise
         if noise is None:
             raise ValueError(f"{settings.dataset} has no noisy test set")
         self.noise = noise

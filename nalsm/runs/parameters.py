@@ -59,6 +59,7 @@ class Parameters:
         return "".join(f"{key:<28} {value}\n" for key, value in values)
 
 
+_SET = "--set"
 _NAMES = {"network_number": "NET_NUM_VAR", "batch_size": "BATCH_SIZE"}  # as they are asked for
 _WORDS = {
     "model": "model", "dataset": "data set", "dataset_sha256": "contents of the data set",
@@ -71,10 +72,14 @@ def differences(recorded: dict, wanted: dict) -> list[str]:
     there, here = _named(recorded), _named(wanted)
     names = dict.fromkeys([*here, *there])
     return [
-        f"{name} {there.get(name, 'not recorded')} there, {here.get(name, 'none')} here"
+        f"{name} {_shown(name, there, 'not recorded')} there, {_shown(name, here, 'none')} here"
         for name in names
         if there.get(name) != here.get(name)
     ]
+
+
+def _shown(name: str, values: dict, missing: str) -> object:
+    return values.get(name, "the published value" if name.startswith(_SET) else missing)
 
 
 def _named(identity: dict) -> dict[str, object]:
@@ -85,10 +90,11 @@ def _named(identity: dict) -> dict[str, object]:
     knobs = {**{knob.name: knob.default for knob in all_knobs if knob.default is not None}, **identity.get("knobs", {})}
     return {
         **{titles.get(name, name): value for name, value in knobs.items()},
+        **{f"{_SET} {name}": value for name, value in identity.get("constants", {}).items()},
         **{
             _NAMES.get(name) or _WORDS.get(name) or "--" + name.replace("_", "-"): value
             for name, value in identity.items()
-            if name != "knobs"
+            if name not in ("knobs", "constants")
         },
     }
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nalsm.optimiser import ReadoutConstants
 from nalsm.readout import Readout, Team
 from nalsm.runs.count_blocks import CountBlocks, open_count_blocks
 from nalsm.runs.event_log import EventLog
 from nalsm.runs.history import Arrays, History, KeptReadouts, Result
 from nalsm.runs.names import SPLITS
+from nalsm.support.constants import chosen
 from nalsm.support.prefetching import prefetch
 from nalsm.support.resources import cores
 from nalsm.support.tuning import TUNING
@@ -58,7 +60,8 @@ def divided(threads: int) -> tuple[int, int]:
 
 def _train_and_evaluate(run: Session, training: Team, evaluating: Team) -> Result:
     settings, folder, n_cycles = run.settings, run.folder, run.settings.sizes.cycles
-    readout = Readout(run.network.n_liquid, len(settings.source.classes), training)
+    constants = chosen(ReadoutConstants, settings.constants)
+    readout = Readout(run.network.n_liquid, len(settings.source.classes), training, constants)
     history = History(n_cycles)
     kept = KeptReadouts(folder, settings.keep_weights_every)
     found = folder.read_if_good(folder.readout_checkpoint, run.say)

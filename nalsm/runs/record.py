@@ -9,15 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from nalsm.datasets import DataSource, is_known, is_simulated, program_name, source_of
+from nalsm.datasets.events import SnapshotConstants
+from nalsm.liquid import NeuronConstants
 from nalsm.models import MODELS, Knobs, Model
 from nalsm.network import Network, network_path
+from nalsm.optimiser import ReadoutConstants
 from nalsm.rules import RuleConstants
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import COUNTS, LABELS, OWN_DATA, SAMPLE_IDS, SPIKES, SPLITS
 from nalsm.runs.parameters import Parameters
 from nalsm.runs.readouts import PUBLISHED, READOUTS, marked
-from nalsm.runs.recording import recording_interval
-from nalsm.support.constants import Value, chosen
+from nalsm.runs.recording import RecordingConstants, recording_of
+from nalsm.support.constants import Value, as_text, chosen, constants_of
 from nalsm.support.errors import DamagedFile, UserError
 
 _MOST_SAMPLES = 10**6  # no data file may have more
@@ -25,6 +28,9 @@ _WHOLE_NUMBERS = (
     "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "sample_ms",
 )  # fmt: skip
 _INITIALISATION = ("init_samples", "init_ms")  # only of models that have one
+
+# The constants that a run can be made with.
+RUN_CONSTANTS = (RuleConstants, NeuronConstants, SnapshotConstants, RecordingConstants, ReadoutConstants)
 
 
 class Missing(UserError):
@@ -109,6 +115,11 @@ class RunRecord:
         return self.identity.get("constants", {})
 
     @property
+    def labels(self) -> list[str]:
+        """The knobs with their values, and the constants that differ from the published ones."""
+        return [*self.model.describe_knobs(self.knobs), *as_text(self.constants)]
+
+    @property
     def rule_constants(self) -> RuleConstants:
         return chosen(RuleConstants, self.constants)
 
@@ -158,9 +169,9 @@ class RunRecord:
         return program_name(self.model.name, self.dataset, noise=True)
 
     @property
-    def recording_interval(self) -> int:
-        """In how many samples of a split the spikes of one batch are kept."""
-        return recording_interval(self.source, self.sizes.values())
+    def recording(self) -> RecordingConstants:
+        """Which spikes are kept."""
+        return recording_of(self.source, self.sizes.values(), self.constants)
 
     def count_paths(self, split: str) -> list[Path]:
         """Return the paths of all count files of a split, in order."""
@@ -217,8 +228,17 @@ def _problem(identity: dict, details: dict) -> str | None:
         **{name: isinstance(identity.get(name), str) for name in ("network_sha256", "dataset_sha256")},
         "readout": readout in READOUTS,
         "dataset": is_known(identity.get("dataset"), details.get(OWN_DATA)),
+        "constants": _are_sound(identity.get("constants", {})),
     }
     return next((name for name, is_sound in sound.items() if not is_sound), None)
+
+
+def _are_sound(constants: object) -> bool:
+    """Tell whether these can be constants of a run."""
+    known = dict(about for group in RUN_CONSTANTS for about in constants_of(group))
+    return isinstance(constants, dict) and all(
+        name in known and known[name].accepts(value) for name, value in constants.items()
+    )
 
 
 def _is_whole(value: object, low: int, high: int) -> bool:

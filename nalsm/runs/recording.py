@@ -1,31 +1,46 @@
 """The samples whose spikes a run keeps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from nalsm.datasets import DataSource
+from nalsm.support.constants import Constants, Value, chosen, constant
 from nalsm.support.tuning import TUNING
 
-_EVERY_SAMPLES = 10_000  # spikes are kept of one batch in so many samples of a split
-_SAMPLES_PER_BATCH = 20  # and of so many samples of that batch
+
+@dataclass(frozen=True)
+class RecordingConstants(Constants):
+    """Which spikes are kept. Raises ValueError for values outside their ranges."""
+
+    heading = "recorded spikes"
+    recorded_every: int = constant(
+        10_000, "of one batch in so many samples of a split the spikes are kept", 1, 10**6, unit="samples", whole=True
+    )
+    recorded_samples: int = constant(
+        20, "of that batch, the spikes of so many samples, evenly spaced; 0: none are kept", 0, 10**6, whole=True
+    )
 
 
-def recording_interval(source: DataSource, sizes: Iterable[int]) -> int:
-    """Return in how many samples of a split one batch is kept: 10,000, and fewer only where a data file has fewer.
+PUBLISHED = RecordingConstants()
 
-    sizes : samples of each split
+
+def recording_of(source: DataSource, sizes: Iterable[int], values: Mapping[str, Value]) -> RecordingConstants:
+    """Return which spikes a run keeps: as the values say, but at least one batch of a split of a data file.
+
+    sizes : samples of each split; values : constants that differ from the published ones, by name
     """
-    return min(_EVERY_SAMPLES, *sizes) if source.own else _EVERY_SAMPLES
+    constants = chosen(RecordingConstants, values)
+    if not source.own or "recorded_every" in values:
+        return constants
+    return replace(constants, recorded_every=min(constants.recorded_every, *sizes))
 
 
-def recorded_samples(batch: int, batch_size: int, interval: int = _EVERY_SAMPLES) -> list[int]:
-    """Return the numbers of the samples in a batch whose spikes are kept, ascending; most batches have none.
-
-    interval : see `recording_interval`
-    """
+def recorded_samples(batch: int, batch_size: int, constants: RecordingConstants = PUBLISHED) -> list[int]:
+    """Return the numbers of the samples in a batch whose spikes are kept, ascending; most batches have none."""
     if TUNING.recorded_samples:
         return TUNING.recorded_samples(batch, batch_size)
-    every = max(interval // batch_size, 1)
+    every, samples = max(constants.recorded_every // batch_size, 1), constants.recorded_samples
     if batch % every != every - 1:
         return []
-    places = (round(batch_size * n / _SAMPLES_PER_BATCH) for n in range(_SAMPLES_PER_BATCH))
+    places = (round(batch_size * n / samples) for n in range(samples))
     return sorted({place for place in places if place < batch_size})

@@ -13,7 +13,7 @@ from typing import Any
 from nalsm.console.progress import progress, say
 from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.own import OwnData
-from nalsm.liquid import Liquid, open_liquid
+from nalsm.liquid import Liquid, NeuronConstants, open_liquid
 from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import ASTROCYTE_DENSITY, MODELS
 from nalsm.network import Network, network_path
@@ -22,6 +22,7 @@ from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import OWN_DATA
 from nalsm.runs.parameters import Parameters
 from nalsm.runs.settings import Settings
+from nalsm.support.constants import chosen
 from nalsm.support.errors import DamagedFile, NalsmError, UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.resources import cores, peak_memory_bytes
@@ -102,7 +103,8 @@ class Session:
         choose_device(self.settings.machine.gpu, self.say)
         machine = self.settings.machine
         watched = self.network.watched(ASTROCYTE_DENSITY.of(self.settings.knobs), run_seed)
-        liquid = open_liquid(self.network, machine.engine, machine.threads or None, watched)
+        neuron = chosen(NeuronConstants, self.settings.constants)
+        liquid = open_liquid(self.network, machine.engine, machine.threads or None, watched, neuron)
         self._require_device_memory(liquid)
         if self.cluster:
             self.cluster.require(self.say)

@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nalsm.datasets import DataSource, find_source
+from nalsm.datasets import DataSource, Noise, find_source
 from nalsm.models import MODELS, Knobs
+from nalsm.rules import RuleConstants
+from nalsm.support.constants import Value, chosen
 
 if TYPE_CHECKING:
     from nalsm.runs.record import RunRecord
@@ -64,6 +66,7 @@ class Folders:
 class Settings:
     """All answers of a training program.
 
+    constants : those that differ from the published ones, by name; `nalsm.constants` is the table of all
     data_file, rates : of own data, None for other data sets
     """
 
@@ -74,6 +77,7 @@ class Settings:
     version: int
     network_number: int
     knobs: Knobs
+    constants: dict[str, Value]
     seed: int | None
     readout: str
     keep_weights_every: int
@@ -92,7 +96,7 @@ class Settings:
             for name, group in groups.items()
         }
         own: dict[str, Any] = {field.name: values.get(field.name) for field in fields(cls) if field.name not in groups}
-        return cls(**own, **grouped)
+        return cls(**{**own, "constants": own["constants"] or {}}, **grouped)
 
     @classmethod
     def from_answers(cls, model: str, dataset: str, root: Path, answers: Mapping[str, Any]) -> "Settings":
@@ -106,6 +110,15 @@ class Settings:
     def source(self) -> DataSource:
         """The data set, as it was when this was first asked: a data file may change later."""
         return find_source(self.dataset, self.data_file, self.rates)
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise of the noisy test set, with the strength of the settings; None if there is no such test set."""
+        return self.source.noise and self.source.noise.with_strength(self.constants)
+
+    @property
+    def rule_constants(self) -> RuleConstants:
+        return chosen(RuleConstants, self.constants)
 
 
 def settings_of(record: "RunRecord", **changes: Any) -> Settings:

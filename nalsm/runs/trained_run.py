@@ -73,7 +73,7 @@ class TrainedRun:
         self.spikes = BySplit(self._all_recorded)
 
     def __repr__(self) -> str:
-        knobs = ", ".join(self.record.model.describe_knobs(self.record.knobs)) or "no knobs"
+        knobs = ", ".join(self.record.labels) or "no knobs"
         sizes = ", ".join(f"{size:,} {split}" for split, size in self.record.sizes.items())
         try:
             best = self.best_cycle

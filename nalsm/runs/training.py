@@ -6,6 +6,7 @@ at any point resumes with the same answers and ends with bit-identical results.
 
 from functools import partial
 
+from nalsm.datasets.events import SnapshotConstants, starting_at
 from nalsm.runs.counting import Counting, count_spikes
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.history import Result
@@ -13,10 +14,11 @@ from nalsm.runs.initialisation import initialise
 from nalsm.runs.names import SPLITS
 from nalsm.runs.readout_training import train_readout
 from nalsm.runs.readouts import PUBLISHED, RIDGE, marked
-from nalsm.runs.recording import recorded_samples, recording_interval
+from nalsm.runs.recording import RecordingConstants, recorded_samples, recording_of
 from nalsm.runs.ridge_training import train_ridge
 from nalsm.runs.session import Session
 from nalsm.runs.settings import Settings
+from nalsm.support.constants import chosen
 from nalsm.support.errors import UserError
 
 
@@ -54,6 +56,7 @@ class TrainingRun:
         session.dataset = dataset.reduced(
             sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=session.seed
         )
+        session.dataset = starting_at(session.dataset, chosen(SnapshotConstants, settings.constants))
         session.liquid = session.open_liquid(session.seed)
         identity = self._identity()
         if recorded:
@@ -70,8 +73,7 @@ class TrainingRun:
                 weights = initialise(session)
             with session.timed("counting"):
                 splits = {name: getattr(session.dataset, name) for name in SPLITS}
-                interval = recording_interval(settings.source, settings.sizes.of_splits.values())
-                count_spikes(session, weights, splits, partial(recorded_samples, interval=interval))
+                count_spikes(session, weights, splits, partial(recorded_samples, constants=self._recording))
             with session.timed("readout"):
                 return train_ridge(session) if settings.readout == RIDGE else train_readout(session)
 
@@ -81,9 +83,26 @@ class TrainingRun:
         n_samples = sum(settings.sizes.of_splits.values())
         n_kept = settings.sizes.cycles // settings.keep_weights_every if settings.keep_weights_every else 0
         kept = n_kept * 4 * (network.n_liquid + 1) * len(settings.source.classes)
+        spikes = self._recorded_samples() * settings.sizes.sample_ms * network.n_neurons / 4
         return (
-            n_samples * network.n_liquid + 8 * network.n_synapses + 2 * kept + 50e6
+            n_samples * network.n_liquid + 8 * network.n_synapses + 2 * kept + spikes + 50e6
         )  # kept in parts, then in one file
+
+    @property
+    def _recording(self) -> RecordingConstants:
+        settings = self.settings
+        return recording_of(settings.source, settings.sizes.of_splits.values(), settings.constants)
+
+    def _recorded_samples(self) -> int:
+        """Return how many samples have their spikes kept; 0 for the published choice, whose room is negligible."""
+        sizes = self.settings.sizes
+        if self._recording == RecordingConstants():
+            return 0
+        return sum(
+            len(recorded_samples(batch, sizes.batch_size, self._recording))
+            for size in sizes.of_splits.values()
+            for batch in range(size // sizes.batch_size)
+        )
 
     def _identity(self) -> dict:
         """Return what decides the results, down to the bits."""
@@ -99,6 +118,7 @@ class TrainingRun:
             "network_sha256": session.network.fingerprint,
             "seed": session.seed,
             "knobs": settings.knobs,
+            **({"constants": settings.constants} if settings.constants else {}),
             "batch_size": settings.sizes.batch_size,
             **{f"{name}_samples": size for name, size in settings.sizes.of_splits.items()},
             **(snapshots if session.model.initialisation else {}),

@@ -7,7 +7,7 @@ the table of all groups.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 Value = float | int | str
 _KEY = "about"
@@ -37,7 +37,7 @@ class About:
         noun = "a whole number" if self.whole else "a number"
         return " or ".join([*self.words, f"{noun} from {self.low:g} to {self.high:g}"])
 
-    def accepts(self, value: object) -> bool:
+    def accepts(self, value: object) -> TypeGuard[Value]:
         """Tell whether a value is good."""
         if isinstance(value, str):
             return value in self.words
@@ -52,7 +52,12 @@ def constant(default: Any, text: str, low: float, high: float, **more: Any) -> A
 
 
 class Constants:
-    """A group of constants. Raises ValueError for a value that `About.accepts` refuses."""
+    """A group of constants. Raises ValueError for a value that `About.accepts` refuses.
+
+    heading : of the group, in a list
+    """
+
+    heading: ClassVar[str]
 
     def __post_init__(self) -> None:
         for name, about in constants_of(type(self)):

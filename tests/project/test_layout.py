@@ -14,8 +14,8 @@ PACKAGE = ROOT / "nalsm"
 # A folder (or a file at the root of the package) may import those before it, never those after it. The order is the way
 # of the data: what knows nothing of liquids, then the science, then what is done with it, last what people start.
 ORDER = (
-    "support", "storage", "console", "rules", "models", "network", "encoding", "liquid", "readout", "datasets", "runs",
-    "estimator", "evaluation", "report", "cluster", "sweep", "programs",
+    "support", "storage", "console", "rules", "models", "network", "encoding", "liquid", "optimiser", "readout",
+    "datasets", "runs", "estimator", "evaluation", "constants", "report", "cluster", "sweep", "programs",
 )  # fmt: skip
 
 
