@@ -181,7 +181,10 @@ def _option(question: Question) -> click.Option:
     flags = list(question.flags) or [question.flag]
     text = question.help + (f" (asked as {question.title})" if question.prompt else "")
     if question.shows:
-        return click.Option(flags, is_flag=True, is_eager=True, expose_value=False, help=text, callback=_show(question))
+        return click.Option(
+            [*flags, question.name], is_flag=True, is_eager=True, expose_value=False, help=text,
+            callback=_show(question),
+        )  # fmt: skip
     if question.many:
         return click.Option([*flags, question.name], multiple=True, metavar=question.many, help=text)
     if question.kind is bool:

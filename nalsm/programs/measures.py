@@ -8,11 +8,15 @@ import numpy as np
 from nalsm.console.program import run_program
 from nalsm.console.progress import progress, say
 from nalsm.console.questions import Question, command
+from nalsm.constants import BRANCHING, NOISE, parsed, require_used
+from nalsm.constants import questions as constant_questions
 from nalsm.datasets import DATA_SOURCES, OWN
+from nalsm.evaluation.branching import BranchingConstants
 from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
 from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.record import RunRecord, open_record
 from nalsm.runs.settings import chosen_folder
+from nalsm.support.constants import as_text, chosen
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
 from nalsm.support.tuning import TUNING
@@ -69,18 +73,22 @@ def compute_branching_factors(root: Path) -> None:
         record = _record(root, answers, answers["version"])
         batches = recorded_batches(record)
         network = record.load_network(chosen_folder(answers, "networks_dir", root))
+        constants = chosen(BranchingConstants, parsed(answers["constants"], BRANCHING))
         with record.folder.locked():
-            _compute_missing(record, network, batches, answers["quiet"])
+            _compute_missing(record, network, batches, constants, answers["quiet"])
         _say_branching_factors(record, batches, answers["quiet"])
 
-    questions = [_version_question(root), *folder_questions("networks", "output"), _QUIET]
+    folders = folder_questions("networks", "output")
+    questions = [_version_question(root), *folders, _QUIET, *constant_questions(BRANCHING)]
     text = "Compute the branching factors of a run's recorded spikes; each file gets one beside it, with .bf added."
     run_program(command("branching", text, questions, run))
 
 
-def _compute_missing(record: RunRecord, network: "Network", batches: list["RecordedBatch"], quiet: bool) -> None:
-    """Compute the branching factors of each batch that has spikes and no sound factors yet."""
-    from nalsm.evaluation.branching import compute
+def _compute_missing(
+    record: RunRecord, network: "Network", batches: list["RecordedBatch"], constants: BranchingConstants, quiet: bool
+) -> None:
+    """Compute the branching factors of each batch that has spikes and no sound factors with these constants yet."""
+    from nalsm.evaluation.branching import compute, factors_of
 
     folder = record.folder
     available = [batch for batch in batches if batch.spikes.exists()]
@@ -91,11 +99,16 @@ def _compute_missing(record: RunRecord, network: "Network", batches: list["Recor
     for batch in batches:
         if batch not in available:
             say(f"{batch.spikes} is missing: skipped", quiet)
-    todo = [batch for batch in available if not folder.read_if_good(batch.factors, lambda text: say(text, quiet))]
+
+    def is_computed(batch: "RecordedBatch") -> bool:
+        sound = folder.read_if_good(batch.factors, lambda text: say(text, quiet))
+        return sound is not None and factors_of(record, batch.split, batch.number, constants) is not None
+
+    todo = [batch for batch in available if not is_computed(batch)]
     TUNING.before_work()
     with progress(len(available), "branching factors", "files", len(available) - len(todo), quiet) as bar:
         for batch in todo:
-            compute(record, network, batch)
+            compute(record, network, batch, constants)
             bar.update(1)
 
 
@@ -114,20 +127,22 @@ def show_branching_factors(root: Path) -> None:
 
 def _say_branching_factors(record: RunRecord, batches: list["RecordedBatch"], quiet: bool) -> None:
     """Say the branching factor of each file, of each split, and of all samples together."""
-    from nalsm.evaluation.branching import factors_of, mean_of_known
+    from nalsm.evaluation.branching import kept_factors, mean_of_known
 
-    found = {batch: factors_of(record, batch.split, batch.number) for batch in batches}
-    if all(factors is None for factors in found.values()):
+    found = {batch: kept_factors(record, batch.split, batch.number) for batch in batches}
+    if all(kept is None for kept in found.values()):
         raise UserError(
             f"VERSION: {record.folder.path} has no branching factors ({batches[0].factors.name}, ...); start "
             "compute_branching_factor.py first"
         )
     of_split = {}
-    for batch, factors in found.items():
-        if factors is None:
+    for batch, kept in found.items():
+        if kept is None:
             say(f"{batch.spikes.name}: not computed", quiet)
         else:
-            say(f"{batch.spikes.name}: {mean_of_known(factors):.4f}, {len(factors)} samples", quiet)
+            factors, constants = kept
+            shown = "".join(f", {text}" for text in as_text(constants))
+            say(f"{batch.spikes.name}: {mean_of_known(factors):.4f}, {len(factors)} samples{shown}", quiet)
             of_split[batch.split] = np.append(of_split.get(batch.split, []), factors)
     every = np.concatenate(list(of_split.values()))
     splits = ", ".join(f"{_SPLIT_NAMES[split]} {mean_of_known(factors):.4f}" for split, factors in of_split.items())
@@ -149,14 +164,16 @@ def kernel_quality(root: Path) -> None:
         from nalsm.evaluation import kernel_quality as measure
 
         record = _record(root, answers, answers["version"])
-        counts = {"SP": measure.test_counts(record), "AP": measure.noisy_counts(record)}
+        noise = parsed(answers["constants"], NOISE)
+        require_used(noise, record.model, record.source, "--set")
+        counts = {"SP": measure.test_counts(record), "AP": measure.noisy_counts(record, noise)}
         answers["per_class"] = answers["per_class"] or measure.usual_per_class(record, counts["SP"][1])
         draws = measure.draws_text(answers)
         say(f"{record.title}: {draws}", answers["quiet"])
         classes = record.source.classes
         found = {name: _ranks(name, counted, answers, classes) for name, counted in counts.items()}
         with record.folder.locked():
-            measure.write(record, found, answers["per_class"], answers["seed"])
+            measure.write(record, found, answers["per_class"], answers["seed"], noise)
         results = ", ".join(f"{name} {_mean_and_error(values)} ({_COUNTS[name]})" for name, values in found.items())
         say(f"{record.title}: {results}; mean rank and its standard error over {draws}")
 
@@ -193,6 +210,7 @@ def _kernel_quality_questions(root):
         Question("threads", None, int, "draws at the same time; 0: one for each core", 0, 1024, 0),
         *folder_questions("output"),
         _QUIET,
+        *constant_questions(NOISE),
     ]  # fmt: skip
 
 
