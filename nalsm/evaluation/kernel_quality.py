@@ -208,13 +208,17 @@ def usual_per_class(run: RunRecord, labels: np.ndarray) -> int:
 
 
 def write(
-    run: RunRecord, found: Mapping[str, np.ndarray], per_class: int, seed: int, constants: Mapping[str, Any]
+    run: RunRecord,
+    found: Mapping[str, np.ndarray],
+    per_class: int,
+    seed: int,
+    constants: Mapping[str, Any] | None = None,
 ) -> None:
     """Keep the ranks of the draws (int64 [draws]) under "SP" and "AP", with the parameters of the draws.
 
     constants : as in `noisy_counts`; kept too
     """
-    parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed, **constants}
+    parameters = {"draws": len(found["SP"]), "per_class": per_class, "seed": seed, **(constants or {})}
     run.folder.write(run.folder.kernel_quality, found, {**parameters, "noise": open_noise(run, constants).run_hash})
 
 
