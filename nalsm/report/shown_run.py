@@ -13,7 +13,6 @@ from nalsm.runs.listing import read_status
 from nalsm.runs.readouts import PUBLISHED, marked
 from nalsm.runs.record import Missing, open_record
 from nalsm.runs.trained_run import TrainedRun
-from nalsm.support.constants import as_text
 from nalsm.support.errors import DamagedFile
 
 
@@ -60,8 +59,7 @@ class ShownRun(TrainedRun):
     @property
     def knobs(self) -> str:
         """The knobs in words, with constants that are not the published ones; empty if there is neither."""
-        record = self.record
-        return ", ".join([*record.model.describe_knobs(record.knobs), *as_text(record.constants)])
+        return ", ".join(self.record.labels)
 
     @property
     def started(self) -> str:
