@@ -134,13 +134,14 @@ def _parameters(record: RunRecord) -> Arrays:
         "N1_SAMPLE_INPUT_DURATION_MS_IN": identity["sample_ms"],
         "N1_BATCH_SIZE_IN": record.batch_size,
         "N1_NUM_TRAIN_VAL_TEST_L_IN": [sizes[split] for split in ("train", "valid", "test")],
-        "NUM_OF_TRAIN_CYLES_ON_DATASET_IN": identity["cycles"],
         "NP_SEED_IN": record.seed,
         "TF_SEED_IN": record.seed,
         **{name: np.float32(knobs[knob]) for knob, name in _KNOBS.items() if knob in knobs},
     }
     if "batches_per_block" in record.details:
         found["N1_BATCHS_PER_BLOCK_IN"] = record.details["batches_per_block"]
+    if "cycles" in identity:
+        found["NUM_OF_TRAIN_CYLES_ON_DATASET_IN"] = identity["cycles"]
     if record.model.initialisation:
         found["N_INI_SAMPLE_INPUT_DURATION_MS_IN"] = identity["init_ms"]
         found["N_INI_NUM_TRAIN_VAL_TEST_L_IN"] = [identity["init_samples"], 0, 0]
