@@ -24,6 +24,7 @@ from nalsm.sweep.store import StoredRun, store_path
 
 CHOSEN_KNOBS = ("LSM", "LSM+AP-STDP")  # models whose knob the paper chose for each network
 _STAGES = ("initialisation", "counting", "readout")
+_SHOWN_APART = ("accuracy", "branching_factor", "kernel_quality")  # measures with tables of their own
 
 
 def write_page(sweeps: list[Sweep], store: list[StoredRun], path: Path, left_out: Sequence[Sweep] = ()) -> list[Cell]:
@@ -38,7 +39,8 @@ def write_page(sweeps: list[Sweep], store: list[StoredRun], path: Path, left_out
     missing = [cell for sweep in sweeps for cell in sweep.cells if not found[cell.version]]
     sections = [
         _head(sweeps, len(cells), sum(map(bool, found.values())), path), _accuracies(groups), _measures(groups),
-        *_curves(groups, path), *_sizes(groups, path), _runs(store), _machines(store), _missing(missing, left_out),
+        _other_measures(groups), *_curves(groups, path), *_sizes(groups, path),
+        _runs(store), _machines(store), _missing(missing, left_out),
     ]  # fmt: skip
     write_text(path, "\n".join(line for section in sections if section for line in [*section, ""]).rstrip() + "\n")
     return missing
@@ -168,6 +170,23 @@ def _measures(groups):
 
 def _published_branching(group):
     return group.published_of("branching_factor", "mean") or "-"
+
+
+def _other_measures(groups):
+    """Return the lines of the section of measures that have no table of their own, such as those of extensions."""
+    others = [measure for name, measure in MEASURES.items() if name not in _SHOWN_APART]
+    rows = [
+        (*_setting(group), measure.title, name, len(values), *_statistics(values, 3), published)
+        for group in sorted(groups, key=_rank)
+        for measure in others
+        for name in dict.fromkeys(name for run in group.runs for name in run.measures.get(measure.name, ()))
+        if name not in measure.parameters
+        for values, published in [
+            (group.values_of(measure.name, name), group.published_of(measure.name, name) or "-")
+        ]
+    ]  # fmt: skip
+    headings = (*_SETTING, "measure", "value", "networks", "mean", "s.d.", "published")
+    return _section("Other measures", headings, rows, *(f"{m.title}: {m.formula}." for m in others))
 
 
 # ---- curves --------------------------------------------------------------------------------------

@@ -30,7 +30,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-COMPUTED_MEASURES = tuple(name for name in MEASURES if name != "accuracy")  # a finished run has its accuracy
 _SIMULATED = "simulated N-MNIST"  # may stand for a data set: the recordings have to be simulated ones
 _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
 _ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures"}
@@ -147,6 +146,11 @@ def read_sweep(path: Path, networks: int | None = None) -> Sweep:
     cells = tuple(cell for group in rounds for some in group if some for cell in some)
     return Sweep(path, str(contents.get("title", path.stem)), str(contents.get("text", "")).strip(),
                  bool(contents.get("only_with_data", False)), cells)  # fmt: skip
+
+
+def computed_measures() -> list[str]:
+    """Return the names of all measures but the accuracy, which a finished run has."""
+    return [name for name in MEASURES if name != "accuracy"]
 
 
 def require_no_conflicts(sweeps: list[Sweep]) -> None:
@@ -288,8 +292,8 @@ class _Entry:
     def _measures(self):
         measures = self.contents.get("measures", [])
         for measure in measures if isinstance(measures, list) else [measures]:
-            if measure not in COMPUTED_MEASURES:
-                known = ", ".join(COMPUTED_MEASURES)
+            if measure not in computed_measures():
+                known = ", ".join(computed_measures())
                 raise UserError(f"{self.where}: measures has {measure!r}, expected a list of {known}")
         if "kernel_quality" in measures and not self.source.noise:
             raise UserError(f"{self.where}: kernel_quality needs a noisy test set, there is none of {self.dataset}")

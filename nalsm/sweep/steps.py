@@ -13,7 +13,7 @@ from nalsm.network import Network, network_path
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, open_record
 from nalsm.support.errors import NalsmError, UserError
-from nalsm.sweep.plan import COMPUTED_MEASURES, Cell, PlannedNetwork
+from nalsm.sweep.plan import Cell, PlannedNetwork, computed_measures
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def measures_of(record: RunRecord) -> dict[str, dict]:
 
     A measure that is incomplete, or was computed with other parameters than the published figures, is left out.
     """
-    found = {name: MEASURES[name].read_with(record) for name in COMPUTED_MEASURES}
+    found = {name: MEASURES[name].read_with(record) for name in computed_measures()}
     return {name: values for name, values in found.items() if values}
 
 

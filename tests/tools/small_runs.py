@@ -51,12 +51,12 @@ def tuned(**fields):
     return f"\nfrom nalsm.support.tuning import TUNING\n{lines}"
 
 
-def run(arguments, answers=ANSWERS, cwd=None, **options):
+def run(arguments, answers=ANSWERS, cwd=None, env=None, **options):
     """Run a program with piped answers; return the completed process (text)."""
     lines = answers if isinstance(answers, str) else "".join(f"{answer}\n" for answer in answers)
     return subprocess.run(
-        arguments, input=lines, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment(), check=False,
-        **options,
+        arguments, input=lines, capture_output=True, text=True, timeout=300, cwd=cwd, check=False,
+        env={**environment(), **(env or {})}, **options,
     )  # fmt: skip
 
 
