@@ -7,8 +7,8 @@ numbers of an image are keyed by its pixels instead of its number, so equal imag
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,15 @@ from nalsm.datasets.images import ImageSplit
 from nalsm.datasets.rasters import RasterSplit
 from nalsm.encoding import brightest_share, image_rates, image_scale
 from nalsm.liquid import Liquid, open_liquid
+from nalsm.liquid.neuron import NeuronConstants
 from nalsm.models import ASTROCYTE_DENSITY, LEARNING_SAMPLES, MODELS, Knobs, Model
-from nalsm.network import Network
+from nalsm.network import Network, NetworkConstants
+from nalsm.optimiser import ReadoutConstants
 from nalsm.readout import Readout
+from nalsm.rules import RuleConstants
 from nalsm.runs.counting import Batch, Presentation, count_batches
 from nalsm.runs.initialisation import run_snapshots
+from nalsm.support.constants import Constants, Value, chosen, constants_of
 from nalsm.support.random_streams import stream
 
 try:
@@ -34,6 +38,8 @@ except ImportError as error:
     ) from None
 
 INPUTS = ("images", "rasters")
+_GROUPS = (NetworkConstants, RuleConstants, NeuronConstants, ReadoutConstants)
+_Group = TypeVar("_Group", bound=Constants)
 
 
 class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -46,6 +52,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         [n, T, n_inputs])
     astrocyte_weight, initial_weight, threshold_hz, range_hz : the knobs; a model uses those it has
     knobs : values of further knobs by name: options, such as {"astrocyte_density": 0.5}, and knobs of your own models
+    constants : values of constants by name, in place of the published ones, as --set of the programs takes them
     sample_ms : how long an image is presented; a raster lasts as long as it is
     init_samples, init_ms : snapshots of the initialisation and their length; None: one for each training sample
     validation_fraction : share of the samples that chooses the best cycle of the readout and trains nothing; 0: the
@@ -70,6 +77,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         threshold_hz: float = 37.0,
         range_hz: float = 23.0,
         knobs: Knobs | None = None,
+        constants: Mapping[str, Value] | None = None,
         sample_ms: int = 250,
         init_samples: int | None = None,
         init_ms: int = 20,
@@ -89,6 +97,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         self.threshold_hz = threshold_hz
         self.range_hz = range_hz
         self.knobs = knobs
+        self.constants = constants
         self.sample_ms = sample_ms
         self.init_samples = init_samples
         self.init_ms = init_ms
@@ -116,6 +125,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         Raises ValueError for other shapes or values, and for less than two classes.
         """
         model, knobs = self._model()
+        self._require_known_constants()
         samples, y = self._validated(X, y, reset=True)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -123,7 +133,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
             raise ValueError(f"NALSMClassifier needs samples of two classes or more, y has 1 class: {self.classes_[0]}")
         self.brightest_ = brightest_share(samples) if self.inputs == "images" else None
         n_inputs = samples.shape[-1]
-        self.network_ = self.network or Network.generate(self.dims, n_inputs, self.seed)
+        self.network_ = self.network or Network.generate(self.dims, n_inputs, self.seed, self._chosen(NetworkConstants))
         if self.network_.n_inputs != n_inputs:
             raise ValueError(f"the samples have {n_inputs} inputs, the network has {self.network_.n_inputs}")
 
@@ -134,7 +144,8 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         liquid = self._liquid(knobs)
         self.weights_ = self._initialise(model, knobs, liquid, split.subset(train))
         counts = self._counts(model, knobs, liquid, split)
-        self.readout_ = Readout(self.network_.n_liquid, len(self.classes_)).fit(
+        readout = Readout(self.network_.n_liquid, len(self.classes_), constants=self._chosen(ReadoutConstants))
+        self.readout_ = readout.fit(
             counts[train], labels[train], batch_size=self.batch_size, cycles=self.cycles,
             validation=(counts[valid], labels[valid]) if n_valid else None,
         )  # fmt: skip
@@ -171,7 +182,18 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
 
     def _liquid(self, knobs: Knobs) -> Liquid:
         watched = self.network_.watched(ASTROCYTE_DENSITY.of(knobs), self.seed)
-        return open_liquid(self.network_, self.engine, self.threads, watched)
+        return open_liquid(self.network_, self.engine, self.threads, watched, self._chosen(NeuronConstants))
+
+    def _chosen(self, group: type[_Group]) -> _Group:
+        return chosen(group, self.constants or {})
+
+    def _require_known_constants(self) -> None:
+        known = {name for group in _GROUPS for name, _ in constants_of(group)}
+        for name in self.constants or {}:
+            if name not in known:
+                raise ValueError(
+                    f"there is no constant {name!r} of an estimator; choose from {', '.join(sorted(known))}"
+                )
 
     def _validated(self, X: np.ndarray, *y: np.ndarray, reset: bool) -> Any:
         """Return the checked samples: images [n, n_inputs] or rasters uint8 [n, T, n_inputs]; and y, if it is given."""
@@ -197,10 +219,12 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
 
     def _initialise(self, model: Model, knobs: Knobs, liquid: Liquid, train: Split) -> np.ndarray:
         """Return the weights from which every presentation starts: float32 [S]."""
-        begin = reached = liquid.initial_state(absolute_weight=model.starting_weight(knobs)), 0
+        constants = self._chosen(RuleConstants)
+        begin = reached = liquid.initial_state(absolute_weight=model.starting_weight(knobs, constants)), 0
         if model.initialisation:
             snapshots = len(train) if self.init_samples is None else self.init_samples, self.init_ms
-            for following in run_snapshots(liquid, train, model.initialisation(knobs), begin, snapshots, self.seed):
+            rule = model.initialisation(knobs, constants)
+            for following in run_snapshots(liquid, train, rule, begin, snapshots, self.seed):
                 reached = following
         return reached[0].weights
 
@@ -208,7 +232,8 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         """Present all samples from the initialised weights; return their counts: uint16 [n, R]."""
         steps = split.rasters.shape[1] if isinstance(split, RasterSplit) else self.sample_ms
         first_only = LEARNING_SAMPLES.of(knobs) == "first"
-        presentation = Presentation(self.weights_, model.presentation(knobs), steps, self.seed, first_only)
+        rule = model.presentation(knobs, self._chosen(RuleConstants))
+        presentation = Presentation(self.weights_, rule, steps, self.seed, first_only)
         places = np.split(np.arange(len(split)), range(self.batch_size, len(split), self.batch_size))
         batches = [Batch("", number, split, part, []) for number, part in enumerate(places)]
         return np.concatenate([counted.counts for _, counted in count_batches(liquid, presentation, batches)])

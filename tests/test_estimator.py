@@ -112,6 +112,21 @@ def test_rasters(model):
     np.testing.assert_array_equal(whole.weights_, state.weights)
 
 
+def test_constants(digits):
+    """One of each group reaches its place."""
+    images, labels = digits[0][:60], digits[1][:60]
+    plain = NALSMClassifier(**SMALL).fit(images, labels)
+    denser = clone(plain).set_params(constants={"input_density": 0.3}).fit(images, labels)
+    assert denser.network_.n_synapses > 1.3 * plain.network_.n_synapses
+    for constants in ({"trace_step": 0.2}, {"threshold": 15.0}):
+        other = clone(plain).set_params(constants=constants).fit(images, labels)
+        assert not np.array_equal(other.weights_, plain.weights_)
+        assert not np.array_equal(other.transform(images), plain.transform(images))
+    slower = clone(plain).set_params(constants={"readout_learning_rate": 0.01}).fit(images, labels)
+    np.testing.assert_array_equal(slower.weights_, plain.weights_)
+    assert not np.array_equal(slower.readout_.weights, plain.readout_.weights)
+
+
 def test_options_of_a_model(digits):
     images, labels = digits[0][:60], digits[1][:60]
     plain, nothing_watched, first = (
@@ -145,6 +160,8 @@ def test_in_pipelines_and_searches(digits):
         ({"inputs": "rasters"}, "not [samples, steps, inputs]"),
         ({"network": Network.generate((2, 2, 2), 5, 1)}, "64 inputs, the network has 5"),
         ({"astrocyte_weight": np.nan}, "astrocyte_weight must be"),
+        ({"constants": {"tau": 1.0}}, "no constant 'tau'"),
+        ({"constants": {"threshold": "high"}}, "threshold must be"),
     ],
 )
 def test_wrong_settings_are_refused(digits, changes, words):
