@@ -59,10 +59,13 @@ def main(
         _print_script(cells, places)
         return
     page = _page_path(results)
+    stored, cells_to_run = _by_store(cells, places, page)
     if only_list:
         outcomes = _list(cells, places)
+        _say_what_is_left(cells, cells_to_run, places, page)
     else:
-        stored, cells_to_run = _by_store(cells, places, page)
+        if not cluster:
+            _say_what_is_left(cells, cells_to_run, places, page)
         run = partial(run_cells_on_cluster, cluster) if cluster else partial(run_cells, quiet=quiet)
         outcomes = stored + run(cells_to_run, places)
     for line in summary(outcomes):
@@ -158,6 +161,29 @@ def _list(cells: Iterable[Cell], places: Places) -> list[Outcome]:
             continue
         say(f"{cell.title}: {'lacks ' + ', '.join(todo) if todo else 'done'}")
     return outcomes
+
+
+def _say_what_is_left(cells: list[Cell], cells_to_run: Sequence[Cell], places: Places, page: Path | None) -> None:
+    """Say how many cells are done, how many are left, and how long they will take on this machine."""
+    from nalsm.sweep.estimate import WORTH_MEASURING, estimates, lines_of, measured_speed
+    from nalsm.sweep.store import read_store, store_path
+
+    store = list(read_store(store_path(page) if page else _CHECKOUT / "docs" / "results.json").values())
+    todo = [(cell, _lacking(cell, places)) for cell in cells_to_run]
+    found, is_measured = estimates(todo, store, {}), False
+    if sum(estimate.total for estimate in found) > WORTH_MEASURING:
+        say("measuring the speed of this machine, some seconds")
+        found, is_measured = estimates(todo, store, measured_speed(places.data_dir)), True
+    for line in lines_of(found, len(cells), is_measured):
+        say(line)
+
+
+def _lacking(cell: Cell, places: Places) -> list[str]:
+    """Return the names of the steps of a cell that are not done; none of a cell that cannot be run."""
+    try:
+        return [step.name for step in steps_of(cell, places) if not step.is_done()]
+    except NalsmError:
+        return []
 
 
 def _write_results(sweeps: list[Sweep], left_out: list[Sweep], places: Places, path: Path) -> MachineError | None:

@@ -1,0 +1,190 @@
+"""How long the cells of a sweep will take on this machine.
+
+The store has the seconds of each stage of finished runs, also of runs that shared their machine. So the shortest time
+of a kind of run counts, scaled to the cell's numbers of samples, ms and cycles. A short measurement here
+(`measured_speed`) says how much faster or slower this machine is than those the runs were made on.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nalsm.evaluation.paper import FULL
+from nalsm.models import MODELS
+from nalsm.runs.readouts import PUBLISHED
+from nalsm.support.resources import cores
+from nalsm.sweep.plan import Cell
+from nalsm.sweep.store import StoredRun
+
+STAGES = ("initialisation", "counting", "readout")
+_REFERENCE = ("NALSM", "MNIST", 1000)  # the kind of run that `measured_speed` imitates
+_RIDGE_SECONDS = 5.0  # of a run of 1000 neurons
+_DRAW_SECONDS = 0.031  # of kernel quality, one core, 1000 neurons
+_NOISY_SHARE = 1 / 7  # of the counting of a run: its test samples, once more
+WORTH_MEASURING = 600.0  # seconds of work, from which on a measurement is worth its own seconds
+_START_SECONDS = 3.0  # of a program, until it works, and of the small steps
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of what is left of one cell, by stage; "measures" holds all steps after the training."""
+
+    cell: Cell
+    seconds: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+
+def estimates(
+    todo: Iterable[tuple[Cell, Sequence[str]]], store: Iterable[StoredRun], speed: Mapping[str, float]
+) -> list[Estimate]:
+    """Return the Estimate of each cell.
+
+    todo : cells with the names of the steps that each still lacks
+    speed : seconds here by stage, of a full run of the reference kind; empty if they were not measured
+    """
+    runs = list(store)
+    return [Estimate(cell, _seconds(cell, steps, runs, speed)) for cell, steps in todo]
+
+
+def _seconds(cell: Cell, steps: Sequence[str], runs: list[StoredRun], speed: Mapping[str, float]) -> dict[str, float]:
+    kind = cell.model, cell.dataset, cell.network.n_liquid
+    whole = {stage: _seconds_of_stage(stage, kind, cell.settings, cell.readout, runs, speed) for stage in STAGES}
+    found = dict.fromkeys((*STAGES, "measures"), 0.0)
+    for step in steps:
+        if step == "training":
+            found |= whole
+        elif step == "noisy test set":
+            found["measures"] += whole["counting"] * _NOISY_SHARE
+        elif step == "kernel quality":
+            found["measures"] += 2000 * _DRAW_SECONDS / cores() * (cell.network.n_liquid / 1000)
+        found["measures"] += _START_SECONDS
+    return found
+
+
+def _seconds_of_stage(
+    stage: str, kind: tuple[str, str, int], settings: Mapping, readout: str, runs: list[StoredRun],
+    speed: Mapping[str, float],
+) -> float:  # fmt: skip
+    """Return the seconds of a stage of a cell, from the runs that are most like it."""
+    work = _work(stage, kind[0], settings)
+    if stage == "readout" and readout != PUBLISHED:
+        return _RIDGE_SECONDS * (kind[2] / 1000) ** 2
+    known = [run for run in runs if run.seconds.get(stage) and _work(stage, run.model, run.sizes)]
+    if not work or not known:
+        return speed.get(stage, 0.0) * work / _work(stage, "NALSM", FULL) * kind[2] / 1000
+
+    def per_work(run: StoredRun) -> float:
+        return run.seconds[stage] / _work(stage, run.model, run.sizes) * kind[2] / run.network["neurons"]
+
+    def unlike(run: StoredRun) -> tuple[bool, bool, float]:
+        return (run.model != kind[0], run.dataset != kind[1], abs(math.log(run.network["neurons"] / kind[2])))
+
+    closest = min(map(unlike, known))
+    return work * min(per_work(run) for run in known if unlike(run) == closest) * _factor(stage, runs, speed)
+
+
+def _factor(stage: str, runs: list[StoredRun], speed: Mapping[str, float]) -> float:
+    """Return the time of a stage here divided by that of the fastest stored run of the reference kind; 1 if unknown."""
+    full = _work(stage, "NALSM", FULL)
+    known = [
+        run.seconds[stage] / _work(stage, run.model, run.sizes) * full
+        for run in runs
+        if (run.model, run.dataset, run.network["neurons"]) == _REFERENCE and run.seconds.get(stage)
+    ]
+    return speed[stage] / min(known) if known and stage in speed else 1.0
+
+
+def _work(stage: str, model: str, sizes: Mapping) -> float:
+    """Return what the time of a stage is proportional to; 0 for sizes that are not known yet (those of own data)."""
+    samples = sum(sizes.get(f"{split}_samples") or 0 for split in ("train", "valid", "test"))
+    if stage == "initialisation":
+        return sizes.get("init_samples", 0) * sizes.get("init_ms", 0) if MODELS[model].initialisation else 0
+    return samples * ((sizes.get("sample_ms") if stage == "counting" else sizes.get("cycles")) or 0)
+
+
+def measured_speed(data_dir: Path, n: int = 250) -> dict[str, float]:
+    """Return the seconds that each stage of a full NALSM run on MNIST with 1000 neurons would take here.
+
+    n : samples that are presented, and a quarter of the snapshots. It takes some seconds, and longer where the kernels
+        are compiled for the first time.
+    """
+    import numpy as np
+
+    from nalsm.datasets import DATA_SOURCES
+    from nalsm.liquid import open_liquid
+    from nalsm.network import Network
+    from nalsm.readout import CountBlock, Readout, Team
+    from nalsm.runs.readout_training import divided
+
+    source, model, knobs = DATA_SOURCES["MNIST"], MODELS["NALSM"], {"astrocyte_weight": 0.015}
+    first_rule, rule = (phase(knobs) for phase in (model.initialisation, model.presentation) if phase)
+    network = Network.generate((10, 10, 10), source.n_inputs, 1)
+    train = source.load(source.find(data_dir), quiet=True).train
+    liquid = open_liquid(network)
+    state = liquid.initial_state(absolute_weight=model.starting_weight(knobs))
+    snapshots = train.snapshots(np.arange(4 * n), np.arange(4 * n), 20, 1)
+    liquid.initialise(snapshots[:1], state, first_rule)  # compiles
+    seconds, (state, _) = _timed(lambda: liquid.initialise(snapshots, state, first_rule), 1)
+    found = {"initialisation": seconds / (4 * n) * FULL["init_samples"]}
+
+    rasters = train.presentation(np.arange(n), 250, 1)
+    liquid.present(rasters[:1], state.weights, rule)
+    seconds, run = _timed(lambda: liquid.present(rasters, state.weights, rule), 3)
+    found["counting"] = seconds / n * 70_000
+
+    counts, labels = (np.resize(values, (10, 250, *values.shape[1:])) for values in (run.counts, train.labels[:n]))
+    block = CountBlock.pack(counts, labels)
+    sizes = divided(cores())
+    with Team(sizes[0]) as training, Team(sizes[1]) as evaluating:
+        trained, evaluated = Readout(1000, team=training), Readout(1000, team=evaluating)
+        trained.train_block(block)
+        evaluated.count_correct(block)
+        train_seconds, _ = _timed(lambda: trained.train_block(block), 5)
+        test_seconds, _ = _timed(lambda: evaluated.count_correct(block), 5)
+    found["readout"] = FULL["cycles"] * max(20 * train_seconds, 28 * test_seconds)
+    return found
+
+
+def _timed(function, repetitions):
+    """Return (shortest seconds of a call, the last result)."""
+    shortest = math.inf
+    for _ in range(repetitions):
+        begin = time.perf_counter()
+        result = function()
+        shortest = min(shortest, time.perf_counter() - begin)
+    return shortest, result
+
+
+def lines_of(found: Sequence[Estimate], n_cells: int, is_measured: bool) -> list[str]:
+    """Return in words what is done, what is left and how long it will take."""
+    left = [estimate for estimate in found if estimate.total]
+    lines = [f"{n_cells - len(left)} of {n_cells} cells are done, {len(left)} are left"]
+    if not left:
+        return lines
+    kinds: dict[str, list[float]] = {}
+    for estimate in left:
+        cell = estimate.cell
+        kind = f"{cell.label} on {cell.dataset}, {cell.network.n_liquid:,} neurons"
+        kinds.setdefault(kind, []).append(estimate.total)
+    lines += [
+        f"  {kind}: {len(totals)} cell{'s' * (len(totals) > 1)}, {_duration(sum(totals))}"
+        for kind, totals in kinds.items()
+    ]
+    stages = {stage: sum(estimate.seconds[stage] for estimate in left) for stage in left[0].seconds}
+    parts = ", ".join(f"{stage} {_duration(seconds)}" for stage, seconds in stages.items())
+    basis = "the speed measured here and " if is_measured else ""
+    total = _duration(sum(stages.values()))
+    return [*lines, f"together about {total} on this machine ({parts}), from {basis}the seconds of stored runs"]
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds in words, as in "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
