@@ -161,11 +161,11 @@ def _timed(function, repetitions):
 
 
 def lines_of(found: Sequence[Estimate], n_cells: int, is_measured: bool) -> list[str]:
-    """Return in words what is done, what is left and how long it will take."""
+    """Return in words what is done, what is left and how long it will take; nothing if all is done."""
     left = [estimate for estimate in found if estimate.total]
-    lines = [f"{n_cells - len(left)} of {n_cells} cells are done, {len(left)} are left"]
     if not left:
-        return lines
+        return []
+    lines = [f"{n_cells - len(left)} of {n_cells} cells are done, {len(left)} are left"]
     kinds: dict[str, list[float]] = {}
     for estimate in left:
         cell = estimate.cell
