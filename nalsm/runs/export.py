@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from nalsm.console.progress import progress
+from nalsm.liquid.neuron import NeuronConstants
 from nalsm.network import Network
+from nalsm.optimiser import ReadoutConstants
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import (
     ACCURACY_NAMES,
@@ -36,6 +38,7 @@ from nalsm.runs.noise_folder import NoiseFolder, open_noise
 from nalsm.runs.record import RunRecord
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.storage.npz import Rows, write_npz
+from nalsm.support.constants import chosen
 from nalsm.support.errors import UserError
 
 Arrays = dict[str, object]
@@ -126,8 +129,11 @@ def _network(network: Network) -> Arrays:
 
 
 def _parameters(record: RunRecord) -> Arrays:
-    """The settings that differ between runs, by the names of the authors' program."""
+    """The settings of the run and the constants that it was made with, by the names of the authors' program."""
     identity, knobs, sizes = record.identity, record.knobs, record.sizes
+    rule, neuron = record.rule_constants, chosen(NeuronConstants, record.constants)
+    readout = chosen(ReadoutConstants, record.constants)
+    bound = rule.weight_bound
     found: Arrays = {
         "SAVE_VER_IN": record.version,
         "NET_NUM_IN": record.network_number,
@@ -136,13 +142,25 @@ def _parameters(record: RunRecord) -> Arrays:
         "N1_NUM_TRAIN_VAL_TEST_L_IN": [sizes[split] for split in ("train", "valid", "test")],
         "NP_SEED_IN": record.seed,
         "TF_SEED_IN": record.seed,
+        "W_RES_EXC_MIN_MAX_IN": np.array([0, bound], np.float32),
+        "W_RES_INH_MIN_MAX_IN": np.array([-bound, 0], np.float32),
+        "W_RES_INP_MIN_MAX_IN": np.array([-bound, bound], np.float32),
+        "W_OUT_RES_MIN_MAX_IN": np.zeros(2, np.float32),
+        "STDP_POTENTIATION_LR_IN": np.float32(rule.potentiation_rate),
+        "N1_RES_LR_DECAY_IN": np.float32(rule.presentation_decay),
+        "INPUT_CURRENT_IN": np.float32(neuron.input_pulse),
+        "READOUT_LR_IN": np.float32(readout.readout_learning_rate),
         **{name: np.float32(knobs[knob]) for knob, name in _KNOBS.items() if knob in knobs},
     }
     if "batches_per_block" in record.details:
         found["N1_BATCHS_PER_BLOCK_IN"] = record.details["batches_per_block"]
     if "cycles" in identity:
         found["NUM_OF_TRAIN_CYLES_ON_DATASET_IN"] = identity["cycles"]
+    if "astrocyte_weight" in knobs:
+        found["ASTRO_TAU_IN"] = np.float32(rule.astrocyte_tau_ms)
     if record.model.initialisation:
+        found["N_INI_BATCH_SIZE_IN"] = 1
+        found["N_INI_RES_LR_DECAY_IN"] = np.float32(1)
         found["N_INI_SAMPLE_INPUT_DURATION_MS_IN"] = identity["init_ms"]
         found["N_INI_NUM_TRAIN_VAL_TEST_L_IN"] = [identity["init_samples"], 0, 0]
     if "threshold_hz" in knobs:

@@ -109,6 +109,14 @@ def test_parameters_of_each_model(tmp_path, model, own):
     assert list(found["N1_NUM_TRAIN_VAL_TEST_L_IN"]) == [40, 20, 40]
     assert ("N_INI_SAMPLE_INPUT_DURATION_MS_IN" in found) == (model != "LSM")
     assert ("ASTRO_W_SCALING_IN" in found) == (model == "NALSM")
+    assert found["STDP_POTENTIATION_LR_IN"] == np.float32(0.15) and list(found["W_RES_INH_MIN_MAX_IN"]) == [-3, 0]
+
+
+def test_constants_that_were_set(tmp_path):
+    _, read = exported(tmp_path, constants={"potentiation_rate": 0.25, "weight_bound": 2.0, "input_pulse": 50.0})
+    found = read("VER_7_params.params")
+    assert (found["STDP_POTENTIATION_LR_IN"], found["INPUT_CURRENT_IN"]) == (0.25, 50)
+    assert list(found["W_RES_INP_MIN_MAX_IN"]) == [-2, 2]
 
 
 def test_noisy_counts(tmp_path):
