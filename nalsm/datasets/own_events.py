@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.dataset import OWN, Dataset
 from nalsm.datasets.events import event_dataset
 from nalsm.datasets.own import OwnData, number_classes, require_sizes
 from nalsm.datasets.packing import EventCode, PackedRecordings, Source, is_packed, pack
@@ -77,7 +77,7 @@ def pack_events(
             raise UserError(f"{path} exists already; choose another name, or replace it (overwrite, --overwrite)")
         (path / ABOUT).unlink(missing_ok=True)
     source = Source(
-        f"events {path.name}", np.concatenate([numbers[split] for split in ("train", "valid", "test")]),
+        OWN, np.concatenate([numbers[split] for split in ("train", "valid", "test")]),
         sizes[0] + n_valid, sensor.events, {"packing": secrets.token_hex(8)}, 0, coding,
         {"coding": asdict(coding), "classes": list(classes), "n_valid": n_valid, "bin_ms": float(bin_ms),
          "downsample": downsample, "origin": origin},

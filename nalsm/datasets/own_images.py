@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.datasets.dataset import Dataset
+from nalsm.datasets.dataset import OWN, Dataset
 from nalsm.datasets.images import image_dataset
 from nalsm.datasets.own import OwnData, number_classes, require_sizes
 from nalsm.encoding import image_scale
@@ -60,8 +60,8 @@ def load(own: OwnData, path: Path) -> Dataset:
         for by_name, train, valid in ((arrays, "x_train", "x_valid"), (labels, "train", "valid"))
     )
     scale = SCALES[_chosen(own.rates or "auto", arrays)]
-    dataset = image_dataset(own.name, samples, numbers, arrays["x_test"], labels["test"], len(labels["valid"]), scale)
-    return replace(dataset, fingerprint=content_checksum({}, [dataset.fingerprint, classes]))
+    dataset = image_dataset(OWN, samples, numbers, arrays["x_test"], labels["test"], len(labels["valid"]), scale)
+    return replace(dataset, name=own.name, fingerprint=content_checksum({}, [dataset.fingerprint, classes]))
 
 
 def _chosen(rates: str, arrays: _Arrays) -> str:

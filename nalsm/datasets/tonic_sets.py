@@ -9,25 +9,26 @@ import numpy as np
 
 from nalsm.datasets.own_events import Recordings
 from nalsm.support.errors import MachineError, UserError
+from nalsm.support.random_streams import stream
 
 
 class _Events(Sequence[np.ndarray]):
-    """The recordings of a tonic data set, read one at a time."""
+    """The recordings of a tonic data set in an order, read one at a time."""
 
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: Any, order: np.ndarray) -> None:
+        self._dataset, self._order = dataset, order
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self._order)
 
     def __getitem__(self, number: Any) -> Any:
-        return self._dataset[number][0]
+        return self._dataset[int(self._order[number])][0]
 
 
-def tonic_recordings(name: str, folder: Path) -> tuple[dict[str, Recordings], tuple[int, int, int]]:
-    """Return (recordings and labels of "train", "test" and perhaps "valid"; sensor size) of a tonic data set.
+def tonic_recordings(name: str, folder: Path) -> tuple[str, dict[str, Recordings], tuple[int, int, int]]:
+    """Return (name, recordings and labels of "train", "test" and perhaps "valid", sensor size) of a tonic data set.
 
-    name : class in tonic.datasets; folder : of <folder>/<name>, where tonic keeps it. Tonic downloads what is missing
+    name : class in tonic.datasets, in any case; tonic keeps it in <folder>/<name>, and downloads what is missing
     Raises UserError for a name that tonic does not have, and for data sets without a training and a test set of
     labelled recordings; MachineError if a download fails.
     """
@@ -50,13 +51,17 @@ def tonic_recordings(name: str, folder: Path) -> tuple[dict[str, Recordings], tu
         )
     try:
         sets = {split: known[chosen](str(folder), **options) for split, options in parts.items()}
-        found: dict[str, Recordings] = {split: (_Events(dataset), _labels(dataset)) for split, dataset in sets.items()}
-    except (OSError, RuntimeError, RecursionError, EOFError) as error:
+        orders = {split: _order(dataset, split == "train" and "valid" not in sets) for split, dataset in sets.items()}
+        found: dict[str, Recordings] = {
+            split: (_Events(dataset, orders[split]), _labels(dataset, orders[split])) for split, dataset in sets.items()
+        }
+        size = [int(n) for n in sets["train"].sensor_size]
+    except Exception as error:  # tonic does not document what it raises
         raise MachineError(
-            f"{chosen}: tonic could not get or read it ({' '.join(str(error).split())[:200]}); its files belong in "
-            f"{folder / chosen}"
+            f"{chosen}: tonic could not get or read it ({type(error).__name__}: {' '.join(str(error).split())[:200]}); "
+            f"its files belong in {folder / chosen}"
         ) from None
-    return found, tuple(sets["train"].sensor_size)
+    return chosen, found, (size[0], size[1], size[2])
 
 
 def _parts(dataset: Any) -> dict[str, dict[str, Any]]:
@@ -69,10 +74,22 @@ def _parts(dataset: Any) -> dict[str, dict[str, Any]]:
     return {}
 
 
-def _labels(dataset: Any) -> list[Any]:
-    """Return the label of each recording: its class's name where the data set has names, else its number."""
-    numbers = [int(number) for number in getattr(dataset, "targets", ())] or [
-        int(dataset[k][1]) for k in range(len(dataset))
-    ]
+def _order(dataset: Any, shuffled: bool) -> np.ndarray:
+    """Return the places of a data set's recordings in an order that is the same on every machine: int [n].
+
+    Tonic lists files as the file system does, often class by class. shuffled : put them in a fixed random order, so
+    that the last sixth, which becomes the validation split, has all classes
+    """
+    n = len(dataset)
+    files = [item if isinstance(item, str) else "" for item in dataset.data[:n]]
+    places = np.array(sorted(range(n), key=files.__getitem__) if len(files) == n else range(n), np.int64)
+    return places[stream(0, "order of recordings").permutation(n)] if shuffled else places
+
+
+def _labels(dataset: Any, order: np.ndarray) -> list[Any]:
+    """Return the labels of recordings: names of the classes where the data set has them, else what it calls them."""
+    targets = dataset.targets if len(dataset.targets) == len(dataset) else [dataset[k][1] for k in range(len(dataset))]
+    labels = [np.asarray(targets[place]).item() for place in order]
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in getattr(dataset, "classes", ())]
-    return [names[number] for number in numbers] if names and max(numbers) < len(names) else numbers
+    are_numbers = names and all(isinstance(label, int) and 0 <= label < len(names) for label in labels)
+    return [names[label] for label in labels] if are_numbers else labels

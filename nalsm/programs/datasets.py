@@ -63,6 +63,42 @@ def pack_nmnist(data_dir: Path, overwrite: bool, quiet: bool) -> None:
 
 
 @commands.command()
+@click.argument("name")
+@_data_dir
+@click.option("--output", type=PathType(), help="Folder to pack into (default: <NAME>-packed in the data folder).")
+@click.option("--bin-ms", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+              help="Length of a time bin, which is shown for 1 ms of the liquid.")  # fmt: skip
+@click.option("--duration-ms", type=click.FloatRange(0, min_open=True),
+              help="Drop later events (default: the longest recording, at most 10,000 bins).")  # fmt: skip
+@click.option("--downsample", type=click.IntRange(1, 1_000), default=1, show_default=True,
+              help="Side of the squares of pixels that become one input.")  # fmt: skip
+@_overwrite
+@_quiet
+def pack_tonic(
+    name: str, data_dir: Path, output: Path | None, bin_ms: float, duration_ms: float | None, downsample: int,
+    overwrite: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Pack a data set of tonic (SHD, SSC, DVSGesture, ...) into a folder that the *_SIM_OWN programs take.
+
+    Tonic keeps it in <data folder>/<NAME>, and downloads what is missing.
+    """
+    from nalsm.datasets import pack_events
+    from nalsm.datasets.tonic_sets import tonic_recordings
+
+    path = output or data_dir / f"{name.lower()}-packed"
+    TUNING.before_work()
+    name, recordings, sensor_size = tonic_recordings(name, data_dir)
+    own = pack_events(
+        path, **recordings, sensor_size=sensor_size, duration_ms=duration_ms, bin_ms=bin_ms, downsample=downsample,
+        origin=f"tonic {name}", overwrite=overwrite, quiet=quiet,
+    )  # fmt: skip
+    click.echo(
+        f"{name}: {own.sizes[0]:,} + {own.sizes[1]:,} + {own.sizes[2]:,} recordings, {len(own.classes)} classes, "
+        f"{own.n_inputs:,} inputs, {own.duration:,} bins of {bin_ms:g} ms: {path}"
+    )
+
+
+@commands.command()
 @_data_dir
 @click.option("--count", type=click.IntRange(7, 70_000), default=70_000, show_default=True,
               help="Recordings of the training and test set together, six to one.")  # fmt: skip

@@ -106,14 +106,14 @@ class TrainingRun:
 
     def _identity(self) -> dict:
         """Return what decides the results, down to the bits."""
-        session, settings = self.session, self.settings
+        session, settings, own = self.session, self.settings, self.settings.source.own
         cycles = {"cycles": settings.sizes.cycles, "keep_weights_every": settings.keep_weights_every}
         snapshots = {"init_samples": settings.sizes.init_samples, "init_ms": settings.sizes.init_ms}
         return {
             "model": settings.model,
             "dataset": session.dataset.name,
             "dataset_sha256": session.dataset.fingerprint,
-            **({"rates": settings.rates} if settings.rates else {}),
+            **({"rates": own.rates} if own and own.rates else {}),
             "network_number": settings.network_number,
             "network_sha256": session.network.fingerprint,
             "seed": session.seed,

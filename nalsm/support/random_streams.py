@@ -23,6 +23,7 @@ PURPOSES = {
     "noisy presentation": 21,  # input of one presented noisy image (index: sample id)
     "time shift": 22,  # of all events of one test recording (index: sample id)
     "kernel quality": 23,  # samples of one draw (index: draw)
+    "order of recordings": 30,  # in which the training set of a tonic data set is packed
 }
 
 SEED_LIMIT = 2**63
