@@ -274,18 +274,19 @@ def test_folder_that_cannot_be_made(place):
 
 def test_folders_of_the_checkout_are_the_default(tmp_path):
     """A copied checkout works on its own datasets/, networks/ and train_data/, whatever the current folder is."""
+    copy, program = tmp_path / "copy", "NALSM_RUN_MAIN_SIM_MNIST.py"
     for name in ("nalsm", "runners"):
-        shutil.copytree(ROOT / name, tmp_path / "copy" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "copy" / "datasets").mkdir()
-    os.link(ROOT / "datasets" / "mnist.npz", tmp_path / "copy" / "datasets" / "mnist.npz")
-    runners = tmp_path / "copy" / "runners"
-    done = run([sys.executable, str(runners / "generate_spatial_network.py"), "--quiet"], "M\n1\n4\n4\n4\n", cwd="/")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "copy" / "networks" / "Network_1.h5").is_file()
-    tiny = ("--train-samples=4", "--valid-samples=2", "--test-samples=2", "--init-samples=3", "--sample-ms=30",
-            "--cycles=1", "--quiet")  # fmt: skip
-    program = "NALSM_RUN_MAIN_SIM_MNIST.py"
-    done = run([sys.executable, program, *tiny], ("-1", "3", "1", "2", "1", "0.015"), cwd=runners)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "copy" / "train_data" / "ver_3" / "FILE_L_VAL_ACC_L.files").is_file()
-    assert "seed" not in done.stdout  # --quiet: dialogue and result only
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "pyproject.toml").touch()
+    (copy / "datasets").mkdir()
+    (copy / "datasets" / "mnist.npz").write_bytes(b"cut")
+    network = [sys.executable, str(copy / "runners" / "generate_spatial_network.py"), "--quiet"]
+    assert run(network, "M\n1\n4\n4\n4\n", cwd="/").returncode == 0
+    assert (copy / "networks" / "Network_1.h5").is_file()
+    train = [sys.executable, program, "--quiet"]
+    assert_one_line_error(run(train, ANSWERS, cwd=copy / "runners"), 1, str(copy / "datasets" / "mnist.npz"))
+    (copy / "datasets" / "mnist.npz").unlink()
+    os.link(ROOT / "datasets" / "mnist.npz", copy / "datasets" / "mnist.npz")
+    (copy / "train_data" / "ver_7").mkdir(parents=True)
+    (copy / "train_data" / "ver_7" / "notes.txt").write_text("mine")
+    assert_one_line_error(run(train, ANSWERS, cwd=copy / "runners"), 2, str(copy / "train_data" / "ver_7"))
