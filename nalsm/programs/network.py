@@ -59,6 +59,8 @@ def network_command(root: Path) -> click.Command:
         given = [str(value) for value in (data_file, inputs, answers["dataset"]) if value is not None]
         if len(given) > 1:
             raise UserError(f"read {given[0]} and {given[1]}: give one of --data-file, --inputs and --dataset")
+        if given:
+            _n_inputs(given[0])
         ask(**{**answers, "dataset": given[0] if given else None})
 
     program.callback = choose

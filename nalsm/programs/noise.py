@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
+
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
@@ -32,6 +34,11 @@ _HELP = {
 
 def present_noisy(model: str, dataset: str, root: Path) -> NoReturn:
     """Run a noise program to its end and exit; `root` is the checkout's folder."""
+    run_program(noise_command(model, dataset, root))
+
+
+def noise_command(model: str, dataset: str, root: Path) -> click.Command:
+    """Return the click command of a noise program."""
 
     def run(answers: dict[str, Any]) -> None:
         from nalsm.runs.noisy_test_set import NoiseRun
@@ -46,7 +53,7 @@ def present_noisy(model: str, dataset: str, root: Path) -> NoReturn:
         say(f"noisy counts: {settings.sizes.test_samples} samples of {noisy.dataset.name} in {noisy.folder.path}")
 
     text = f"Present the noisy test set to a trained {model} run on {dataset}, with the run's weights."
-    run_program(command("noise", text, _questions(model, dataset, root), run))
+    return command("noise", text, _questions(model, dataset, root), run)
 
 
 def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
