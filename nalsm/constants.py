@@ -123,7 +123,7 @@ def is_used(name: str, model: Model, source: DataSource) -> bool:
         return source.longest_snapshot is not None and model.initialisation is not None
     if group is not RuleConstants:
         return True
-    knobs = dict.fromkeys((knob.name for knob in model.knobs), 0.0)
+    knobs = {knob.name: knob.low for knob in model.knobs}
     presentation = model.presentation(knobs)
     rules = [presentation, *([model.initialisation(knobs)] if model.initialisation else [])]
     if name == "presentation_decay":

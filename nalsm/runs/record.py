@@ -214,7 +214,9 @@ def read_counts(folder: RunFolder, paths: list[Path]) -> tuple[np.ndarray, np.nd
 def _problem(identity: dict, details: dict) -> str | None:
     """Return the name of something in an identity that no run has, or None for a sound one."""
     model = identity.get("model")
-    if not isinstance(model, str) or model not in MODELS:
+    if isinstance(model, str) and model not in MODELS:
+        return f"model {model!a:.40}; if it is one of yours, name its module in NALSM_EXTENSIONS"
+    if not isinstance(model, str):
         return "model"
     if not MODELS[model].is_sound(identity.get("knobs")):
         return "knobs"
