@@ -14,19 +14,21 @@ Beside each file <name>.spikes of a run, <name>.spikes.bf keeps the factors of i
 Source: Ivanov and Michmizos, NeurIPS 2021.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nalsm.datasets import DataSource
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_branching
 from nalsm.models import Knobs
 from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
-from nalsm.runs.recording import recorded_samples
+from nalsm.runs.recording import recorded_samples, recording_interval
 from nalsm.support.constants import Constants, constant, constants_of, differing
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -211,6 +213,18 @@ def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = No
     return {"mean": figure} if figure else {}
 
 
+def _impossible(settings: Mapping[str, Any], source: DataSource) -> str:
+    shortest = 2 * (PUBLISHED.branching_margin_ms + PUBLISHED.branching_window_ms) + 1
+    if settings["sample_ms"] < shortest:
+        return f"a presentation of {settings['sample_ms']} ms is too short for it: it takes {shortest} ms or more"
+    sizes, batch_size = [settings[f"{split}_samples"] for split in SPLITS], settings["batch_size"]
+    interval = recording_interval(source, sizes)
+    batches = range(max(sizes) // batch_size)
+    if not any(recorded_samples(number, batch_size, interval) for number in batches):
+        return "a run of these sizes keeps no spikes: it keeps those of one batch in 10,000 samples of a split"
+    return ""
+
+
 MEASURE = Measure(
     name="branching_factor",
     title="branching factor",
@@ -221,6 +235,7 @@ MEASURE = Measure(
     text=lambda values: f"{values['mean']:.3f} ({values['samples']} samples)",
     parameters=vars(PUBLISHED),
     picture="branching",
+    impossible=_impossible,
     column="BRANCHING",
     cell=lambda values: f"{values['mean']:.3f}",
 )

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nalsm.datasets import DataSource
 from nalsm.datasets.noise import NoiseConstants
 from nalsm.evaluation.measure import Measure
 from nalsm.evaluation.paper import Published, published_kernel_quality
@@ -252,6 +253,21 @@ def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = No
     return {"SP": figure.sp, "AP": figure.ap} if figure else {}
 
 
+_PARAMETERS = {"draws": 1000, "per_class": PER_CLASS, "seed": 0, **vars(NoiseConstants())}
+
+
+def _impossible(settings: Mapping[str, Any], source: DataSource) -> str:
+    if not source.noise:
+        return f"it needs a noisy test set, and there is none of {source.name}"
+    n_classes = len(source.classes)
+    if not source.own and settings["test_samples"] < PER_CLASS * n_classes:
+        return (
+            f"{settings['test_samples']} test samples are too few for it: a draw takes {PER_CLASS} of each of "
+            f"{n_classes} classes"
+        )
+    return ""
+
+
 MEASURE = Measure(
     name="kernel_quality",
     title="kernel quality",
@@ -260,7 +276,8 @@ MEASURE = Measure(
     read=_read,
     published=_published,
     text=lambda values: f"SP {values['SP']:.2f}, AP {values['AP']:.2f} ({draws_text(values)})",
-    parameters={"draws": 1000, "per_class": PER_CLASS, "seed": 0, **vars(NoiseConstants())},
+    parameters=_PARAMETERS,
+    impossible=_impossible,
     column="SP / AP",
     cell=lambda values: f"{values['SP']:.1f} / {values['AP']:.1f}",
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nalsm.datasets import is_own
+from nalsm.datasets import DataSource, is_own
 from nalsm.evaluation.paper import Published, closest_figure
 from nalsm.models import Knobs
 from nalsm.runs.record import RunRecord
@@ -28,6 +28,7 @@ class Measure:
     text : values of `read` in words
     parameters : those of the published figures, by name; values that `read` gives without one of them have it
     picture : function in `nalsm.report.pictures` that shows it; empty if none does
+    impossible : (settings of a run by name, data set) -> why no run with these settings can have it; "" if one can
     column, cell : heading of its column in the list of runs, and values of `read` for it; empty: it has no column
     """
 
@@ -40,6 +41,7 @@ class Measure:
     text: Callable[[Values], str]
     parameters: Mapping[str, float] = field(default_factory=dict)
     picture: str = ""
+    impossible: Callable[[Mapping[str, Any], DataSource], str] = lambda _settings, _source: ""
     column: str = ""
     cell: Callable[[Values], str] = str
 

@@ -1,8 +1,9 @@
 """report.py: a page on one run, or one that compares several."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -40,7 +41,7 @@ def report_command(root: Path) -> click.Command:
     ]  # fmt: skip
     text = "Write a page of pictures on a run (report.py 7), or on several side by side (report.py 2 3)."
     program = command("report", text, questions, lambda answers: _write_one(root, answers))
-    ask = program.callback
+    ask = cast(Callable[..., None], program.callback)
 
     def choose(compare: bool, runs: tuple[str, ...], **answers: Any) -> None:
         versions = _versions(runs, root, answers)

@@ -15,7 +15,7 @@ from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import MachineError, NalsmError, UserError
 from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import Cell, Sweep, read_sweep, require_no_conflicts
-from nalsm.sweep.steps import Places, require_data, steps_of
+from nalsm.sweep.steps import Places, require_data, require_draws, steps_of
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -55,6 +55,7 @@ def main(
     places = _places(folders)
     sweeps, left_out = _sweeps(files, networks, places)
     cells = _chosen([cell for sweep in sweeps for cell in sweep.cells], only)
+    require_draws(cells, places.data_dir)
     if as_script:
         _print_script(cells, places)
         return
@@ -70,7 +71,7 @@ def main(
         outcomes = stored + run(cells_to_run, places)
     for line in summary(outcomes):
         say(line)
-    conflict = _write_results(sweeps, left_out, places, page) if page else None
+    conflict = _write_results(sweeps, left_out, places, page, outcomes) if page else None
     if conflict:
         raise conflict
     failed = sum(outcome.state == "failed" for outcome in outcomes)
@@ -123,15 +124,14 @@ def _has_data(sweep: Sweep, places: Places) -> bool:
 
 def _by_store(cells: list[Cell], places: Places, page: Path | None) -> tuple[list[Outcome], list[Cell]]:
     """Return the Outcomes of cells whose results are in the page's store and nowhere else, and the cells to run."""
-    from nalsm.sweep.findings import run_of
+    from nalsm.sweep.findings import is_complete, run_of
     from nalsm.sweep.store import read_store, store_path
 
     store = list(read_store(store_path(page)).values()) if page else []
 
     def is_stored(cell: Cell) -> bool:
-        run = run_of(cell, store)
         folder = places.output_dir / f"ver_{cell.version}"
-        return run is not None and set(cell.measures) <= set(run.measures) and not folder.exists()
+        return is_complete(cell, run_of(cell, store)) and not folder.exists()
 
     stored = [cell for cell in cells if is_stored(cell)]
     if page and stored:
@@ -186,13 +186,16 @@ def _lacking(cell: Cell, places: Places) -> list[str]:
         return []
 
 
-def _write_results(sweeps: list[Sweep], left_out: list[Sweep], places: Places, path: Path) -> MachineError | None:
+def _write_results(
+    sweeps: list[Sweep], left_out: list[Sweep], places: Places, path: Path, outcomes: Iterable[Outcome]
+) -> MachineError | None:
     """Store finished runs and write the page; return the error of the first run that contradicts the store, if any."""
     from nalsm.sweep.page import write_page
     from nalsm.sweep.store import read_store, store_path, taken_into, write_store
 
     cells = [cell for sweep in sweeps for cell in sweep.cells]
     records, conflicts = taken_into(read_store(store_path(path)), cells, places, say)
-    missing = write_page(sweeps, write_store(store_path(path), records), path, left_out)
-    say(f"results: {path}" + (f" ({len(missing)} cells are not finished)" if missing else ""))
+    failures = {outcome.cell.version: outcome.reason for outcome in outcomes if outcome.state == "failed"}
+    missing = write_page(sweeps, write_store(store_path(path), records), path, left_out, failures)
+    say(f"results: {path} ({len(cells) - len(missing)} of {len(cells)} cells are done)")
     return conflicts[0] if conflicts else None

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import numpy as np
+
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.report import comparison_pictures
@@ -63,11 +65,11 @@ def _shown(members: list["ShownRun"], with_knobs: bool) -> Shown:
     )  # fmt: skip
 
 
-def _curve(run: "ShownRun") -> Sequence[float]:
+def _curve(run: "ShownRun") -> np.ndarray:
     try:
         return run.accuracies["valid"] if run.record.readout == PUBLISHED else []
     except Missing:
-        return []
+        return np.empty(0)
 
 
 def _accuracies(runs: list["ShownRun"], rows: list[Shown]) -> Section:

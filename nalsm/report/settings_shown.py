@@ -74,7 +74,7 @@ def commands(run: "ShownRun") -> list[str]:
     values = {**record.details, **record.sessions[-1], **decisive, "version": record.version}
     flags = [
         f"{question.flag}={values[question.name]}"
-        for question in questions_for(record.model.name, record.source.name, root=Path())
+        for question in questions_for(record.model.name, record.source.family, root=Path())
         if values.get(question.name) not in (None, question.default) and (question.prompt or question.name in decisive)
     ]
     flags += [f"--set={text}" for text in as_text(record.constants)]

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from nalsm.datasets import inputs_of
 from nalsm.evaluation import MEASURES
+from nalsm.evaluation.intervals import share_interval
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.models import MODELS
 from nalsm.runs.readouts import PUBLISHED
@@ -76,6 +77,12 @@ class Group:
         """Test accuracies in percent."""
         return [run.test for run in self.runs]
 
+    @property
+    def sampling(self) -> tuple[float, float]:
+        """95 % interval of the mean accuracy in percent, as far as it comes from the number of test samples."""
+        low, high = share_interval(mean(self.accuracies) / 100, self.runs[0].sizes["test_samples"])
+        return 100 * low, 100 * high
+
     def values_of(self, measure: str, value: str) -> list[float]:
         """Return a value of a measure for each network on which it was computed."""
         return [run.measures[measure][value] for run in self.runs if measure in run.measures]
@@ -89,6 +96,11 @@ class Group:
 def run_of(cell: Cell, store: Iterable[StoredRun]) -> StoredRun | None:
     """Return the stored run of a cell, the newest if there are several (of several engines), or None."""
     return max((run for run in store if _is_of(cell, run)), key=lambda run: run.started, default=None)
+
+
+def is_complete(cell: Cell, run: StoredRun | None) -> bool:
+    """Tell whether the stored run of a cell has all that the sweep asks for."""
+    return run is not None and set(cell.measures) <= set(run.measures)
 
 
 def _is_of(cell: Cell, run: StoredRun) -> bool:

@@ -1,11 +1,14 @@
-"""The page of results: tables against the published runs, curves, what is missing. Markdown and PNG."""
+"""The page of results: tables against the published runs, curves, what is missing. Markdown and SVG."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
+from urllib.parse import quote
 
+from nalsm.datasets import is_simulated
 from nalsm.evaluation import MEASURES
-from nalsm.evaluation.paper import SOURCE
+from nalsm.evaluation.paper import SOURCE, is_reduced
 from nalsm.models import MODELS
 from nalsm.report.drawing import save
 from nalsm.storage.files import write_text
@@ -16,6 +19,7 @@ from nalsm.sweep.findings import (
     families,
     groups_of,
     holm,
+    is_complete,
     mean_and_deviation,
     run_of,
 )
@@ -23,41 +27,56 @@ from nalsm.sweep.plan import Cell, Sweep
 from nalsm.sweep.store import StoredRun, store_path
 
 CHOSEN_KNOBS = ("LSM", "LSM+AP-STDP")  # models whose knob the paper chose for each network
+_REDUCED = " (reduced)"
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _STAGES = ("initialisation", "counting", "readout")
 _SHOWN_APART = ("accuracy", "branching_factor", "kernel_quality")  # measures with tables of their own
 
 
-def write_page(sweeps: list[Sweep], store: list[StoredRun], path: Path, left_out: Sequence[Sweep] = ()) -> list[Cell]:
-    """Write the page of all results so far and its pictures beside it; return the cells that have no result.
+def write_page(
+    sweeps: list[Sweep], store: list[StoredRun], path: Path, left_out: Sequence[Sweep] = (),
+    failures: Mapping[int, str] | None = None,
+) -> list[Cell]:  # fmt: skip
+    """Write the page of all results so far and its pictures beside it; return the cells that are not done.
 
     left_out : sweeps whose data are not available, which the page says
+    failures : why cells failed just now, by version
     """
     path = Path(path)
-    cells = [cell for sweep in (*sweeps, *left_out) for cell in sweep.cells]
-    found = {cell.version: run_of(cell, store) for cell in cells}
-    groups = groups_of(cells, found)
-    missing = [cell for sweep in sweeps for cell in sweep.cells if not found[cell.version]]
+    cells = [cell for sweep in sweeps for cell in sweep.cells]
+    found = {cell.version: run_of(cell, store) for sweep in (*sweeps, *left_out) for cell in sweep.cells}
+    groups = groups_of([*cells, *(cell for sweep in left_out for cell in sweep.cells)], found)
+    missing = [cell for cell in cells if not is_complete(cell, found[cell.version])]
     sections = [
-        _head(sweeps, len(cells), sum(map(bool, found.values())), path), _accuracies(groups), _measures(groups),
-        _other_measures(groups), *_curves(groups, path), *_sizes(groups, path),
-        _runs(store), _machines(store), _missing(missing, left_out),
+        _head(sweeps, len(cells), len(missing), path), _accuracies(groups), _measures(groups, path),
+        _other_measures(groups), *_curves(groups, path), *_sizes(groups, path), _runs(store, path), _machines(store),
+        _missing(missing, found, failures or {}, left_out),
     ]  # fmt: skip
     write_text(path, "\n".join(line for section in sections if section for line in [*section, ""]).rstrip() + "\n")
     return missing
 
 
-def _head(sweeps, n_cells, n_done, path):
+def _head(sweeps, n_cells, n_missing, path):
     lines = ["# Results", ""]
     for sweep in sweeps:
         lines += [f"**{sweep.title}** (`{sweep.path.name}`). {sweep.text}".strip(), ""]
     store = store_path(path).name
+    last = "; the last section names the others" if n_missing else ""
     return [
         *lines,
-        f"Written by `python -m nalsm.sweep` from the records in [{store}]({store}), one for each run; no "
+        f"Written by `python -m nalsm.sweep` from the records in [{store}]({quote(store)}), one for each run; no "
         "figure is typed in by hand. Accuracy in percent, on the test set at the cycle with the best validation "
-        f"accuracy. *Published*: {SOURCE}, run by run from the authors' data sheet. {n_done} of {n_cells} runs are "
-        "finished; the last section names the others.",
+        f"accuracy. *Published*: {SOURCE}, run by run from the authors' data sheet. *(reduced)*: fewer samples, "
+        f"snapshots or cycles than the published runs. {n_cells - n_missing} of {n_cells} cells are done{last}.",
     ]
+
+
+def _guide(name, path):
+    """Return the name of a page of the project's docs, as a link if the page of results lies in the same checkout."""
+    guide = _CHECKOUT / "docs" / name
+    if guide.is_file() and path.resolve().is_relative_to(_CHECKOUT):
+        return f"[{name}]({Path(os.path.relpath(guide, path.resolve().parent)).as_posix()})"
+    return f"docs/{name}"
 
 
 def _table(headings, rows):
@@ -74,10 +93,13 @@ def _line(cells):
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+def _data(group):
+    return group.dataset + _REDUCED * group.is_reduced
+
+
 def _setting(group):
     """The cells that name a group in every table: data, model, knobs, neurons."""
-    dataset = f"{group.dataset}{' (reduced)' if group.is_reduced else ''}"
-    return dataset, group.label, group.knobs, group.cell.network.n_liquid
+    return _data(group), group.label, group.knobs, group.cell.network.n_liquid
 
 
 _SETTING = ("data", "model", "knobs", "neurons")
@@ -97,38 +119,58 @@ def _statistics(values, digits=2):
 
 def _accuracies(groups):
     chosen = [best_of_each_network(*family) for family in families(groups) if family[1][0].model in CHOSEN_KNOBS]
-    groups = [*groups, *filter(None, chosen)]
+    groups = sorted([*groups, *filter(None, chosen)], key=_rank)
     comparisons = [compared(group.accuracies, group.published.values) if group.published else None for group in groups]
     tested = [comparison for comparison in comparisons if comparison and comparison.p is not None]
     adjusted = dict(zip(map(id, tested), holm([comparison.p for comparison in tested]), strict=True))
-    rows = []
-    for group, comparison in sorted(zip(groups, comparisons, strict=True), key=lambda pair: _rank(pair[0])):
-        apart = ("-", "-", "-", "-", "-")
-        if comparison:
-            published = group.published
-            spread = f" ({comparison.difference / published.deviation:+.1f} s.d.)" if published.networks > 1 else ""
-            interval = comparison.interval and "{:+.2f} to {:+.2f}".format(*comparison.interval)
-            p = f"{adjusted[id(comparison)]:.2g}" if comparison.p is not None else "-"
-            apart = (
-                published, published.networks, f"{comparison.difference:+.2f}{spread}", interval or "-", p,
-            )  # fmt: skip
-        rows.append((*_setting(group), _networks(group), *_statistics(group.accuracies), *apart))
+    tables = {}
+    for group, comparison in zip(groups, comparisons, strict=True):
+        low, high = group.sampling
+        row = [*_setting(group)[1:], _networks(group), *_statistics(group.accuracies), f"{low:.1f} to {high:.1f}",
+               *_difference(group, comparison, adjusted)]  # fmt: skip
+        tables.setdefault(_data(group), []).append(row)
     headings = (
-        *_SETTING, "networks", "mean", "s.d.", "published", "networks", "difference", "95 % interval", "p (Holm)",
+        *_SETTING[1:], "networks", "mean", "s.d.", "by samples", "published", "networks", "difference",
+        "95 % interval", "p (Welch)", "p (Holm)",
     )  # fmt: skip
+    parts = [("", f"### {data}", "", *_simulated(data), *_table(headings, rows)) for data, rows in tables.items()]
     n_apart = sum(p < 0.05 for p in adjusted.values())
-    return _section(
-        "Accuracy", headings, rows,
-        "s.d.: standard deviation over networks, with n - 1. Difference: own mean minus published mean, in percentage "
-        "points and in published standard deviations, with the 95 % interval of Welch's test. p: of the same test, "
-        f"adjusted with Holm's method for the {len(tested)} rows with three networks or more; {n_apart} of them are "
-        "below 0.05. (reduced): fewer samples, snapshots or cycles than the published runs.",
+    texts = (
+        "s.d.: standard deviation over networks, with n - 1. By samples: 95 % interval (Wilson) of the mean, as far "
+        "as it comes from the number of test samples. Difference: own mean minus published mean, in percentage points "
+        "and in published standard deviations, with the 95 % interval and the p of Welch's test; p (Holm) is adjusted "
+        f"for all {len(tested)} rows with three networks or more, and {n_apart} of them are below 0.05.",
         "Rows with the best knob of each network: the knob is chosen by validation accuracy among the values that "
-        "were run. The paper's table has the best knob of each network for these two models, so these rows are the "
-        "ones to compare with it. For LSM+AP-STDP with a fixed range, published runs exist only for the networks for "
-        "which this range was best. In the published LSM+STDP runs only the first sample of a batch learns; the rows "
-        "with learning samples first repeat them, in the others every sample learns.",
-    )  # fmt: skip
+        "were run. The paper's table has the best knob of each network for LSM and LSM+AP-STDP, so these rows are the "
+        "ones to compare with it; a row at a fixed knob stands beside the published runs at the same knob. For "
+        "LSM+AP-STDP with a fixed range, published runs exist only for the networks for which this range was best. In "
+        "the published LSM+STDP runs only the first sample of a batch learns; the rows with learning samples first "
+        "repeat them, in the others every sample learns.",
+    )
+    below = [line for text in texts for line in ("", text)]
+    return ["## Accuracy", *(line for part in parts for line in part), *below] if parts else []
+
+
+def _simulated(data):
+    if not is_simulated(data):
+        return []
+    return [
+        "These recordings are simulated from MNIST's images. They are not N-MNIST: no published figure applies.",
+        "",
+    ]
+
+
+def _difference(group, comparison, adjusted):
+    """The cells that compare a group with its published runs."""
+    if not comparison:
+        return ["-"] * 6
+    published = group.published
+    spread = f" ({comparison.difference / published.deviation:+.1f} s.d.)" if published.networks > 1 else ""
+    tests = ("-", "-", "-")
+    if comparison.p is not None:
+        interval = "{:+.2f} to {:+.2f}".format(*comparison.interval)
+        tests = (interval, f"{comparison.p:.2g}", f"{adjusted[id(comparison)]:.2g}")
+    return [published, published.networks, f"{comparison.difference:+.2f}{spread}", *tests]
 
 
 def _rank(group):
@@ -140,7 +182,7 @@ def _rank(group):
     )  # fmt: skip
 
 
-def _measures(groups):
+def _measures(groups, path):
     rows = []
     for group in sorted(groups, key=_rank):
         sp, ap = (group.values_of("kernel_quality", name) for name in ("SP", "AP"))
@@ -164,7 +206,7 @@ def _measures(groups):
         "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
         f"grows above 1. SP and AP: mean rank over {draws['draws']:,} draws of {draws['per_class']} samples of each "
         "class (of own data as many as all classes have, if that is less), of the test counts and of the noisy test "
-        "counts. Formulas and programs: [evaluating.md](evaluating.md).",
+        f"counts. Formulas and programs: {_guide('evaluating.md', path)}.",
     )  # fmt: skip
 
 
@@ -195,7 +237,7 @@ def _other_measures(groups):
 def _curves(groups, path):
     for name, members in families(groups):
         knob = next(knob for knob in MODELS[members[0].model].all_knobs if knob.name == name)
-        title = f"{members[0].label} on {members[0].dataset}"
+        title = f"{_size_title(members[0])}{_fixed(members[0], name)}"
         values = [group.cell.full_knobs[name] for group in members]
         rows = [
             (f"{value:g}", _networks(group), *_statistics(group.accuracies), group.published or "-",
@@ -212,15 +254,26 @@ def _curves(groups, path):
         )  # fmt: skip
 
 
+def _size_title(group):
+    return f"{group.label} on {_data(group)}, {group.cell.network.n_liquid:,} neurons"
+
+
+def _fixed(group, varied):
+    """The other knobs of a curve in words, where the model has some."""
+    knobs = {name: value for name, value in group.cell.knobs.items() if name != varied}
+    return "".join(f", {label}" for label in MODELS[group.model].describe_knobs(knobs))
+
+
 def _sizes(groups, path):
     of_model = {}
     for group in (group for group in groups if group.cell.has_own_seed):
-        of_model.setdefault((group.label, group.dataset), {}).setdefault(group.cell.network.n_liquid, []).append(group)
-    for (model, dataset), of_size in of_model.items():
+        sizes = of_model.setdefault((group.label, _data(group)), {})
+        sizes.setdefault(group.cell.network.n_liquid, []).append(group)
+    for of_size in of_model.values():
         members = [_most_runs(of_size[size]) for size in sorted(of_size)]
         if len(members) == 1:
             continue
-        title = f"{model} on {dataset}"
+        title = f"{members[0].label} on {_data(members[0])}"
         rows = [
             (
                 group.cell.network.n_liquid, " x ".join(map(str, group.cell.network.dims)), group.knobs,
@@ -249,8 +302,8 @@ def _save(figure, path, name):
     """Save a picture beside the page; return its file name."""
     words = "".join(c if c.isalnum() else "_" for c in name.lower())
     picture = path.with_name(f"{path.stem}_{words}.svg")
-    save(figure, picture)
-    return picture.name
+    save(figure, picture, name)
+    return quote(picture.name)
 
 
 def _seconds(runs):
@@ -265,10 +318,11 @@ def _memory(runs):
 # ---- every run -----------------------------------------------------------------------------------
 
 
-def _runs(store):
+def _runs(store, path):
     rows = [
         (
-            run.version, run.dataset, run.label, MODELS[run.model].short_knobs(run.knobs) or "-",
+            run.version, run.dataset + _REDUCED * is_reduced({"model": run.model, **run.sizes}), run.label,
+            MODELS[run.model].short_knobs(run.knobs) or "-",
             run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
             f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds([run]), _memory([run]),
         )
@@ -281,7 +335,7 @@ def _runs(store):
     return _section(
         "Every run", headings, rows,
         "Seconds are wall-clock times, also of runs that shared the machine with other programs: for speeds that were "
-        "measured with care see [performance.md](performance.md).",
+        f"measured with care see {_guide('performance.md', path)}.",
     )  # fmt: skip
 
 
@@ -299,13 +353,26 @@ def _machines(store):
     return ["## Machines and versions", "", *lines]
 
 
-def _missing(missing, left_out):
+def _missing(missing, found, failures, left_out):
     if not missing and not left_out:
         return []
+    failed = [cell for cell in missing if cell.version in failures]
     by_setting = {}
-    for cell in missing:
+    for cell in (cell for cell in missing if cell.version not in failures):
         title = f"{cell.setting}, {cell.network.n_liquid:,} neurons"
-        by_setting.setdefault(title, []).append(f"{cell.network.number} (version {cell.version})")
-    lines = [f"- {title}: network {', '.join(which)}" for title, which in by_setting.items()]
-    lines += [f"- {sweep.title} (`{sweep.path.name}`): its recordings are not available" for sweep in left_out]
+        run = found[cell.version]
+        lacks = [MEASURES[name].title for name in cell.measures if run and name not in run.measures]
+        which = f"version {cell.version}" + (f", lacks {' and '.join(lacks)}" if lacks else "")
+        by_setting.setdefault(title, []).append(f"{cell.network.number} ({which})")
+    lines = [f"- **failed**: {cell.title}: {_plain(failures[cell.version])}" for cell in failed]
+    lines += [f"- {title}: network {', '.join(which)}" for title, which in by_setting.items()]
+    lines += [
+        f"- {sweep.title} (`{sweep.path.name}`): its recordings are not available ({len(sweep.cells)} cells, not "
+        "counted above)" for sweep in left_out
+    ]  # fmt: skip
     return ["## Not finished", "", *lines]
+
+
+def _plain(reason):
+    """Return a message without what Markdown or HTML would make of it, and without the folder of the checkout."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in reason.replace(f"{_CHECKOUT}{os.sep}", ""))

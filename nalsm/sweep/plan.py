@@ -236,6 +236,10 @@ class _Entry:
         for question in self.questions:
             if question.check and question.name not in _NOT_IN_FILES:
                 self._blamed(question.check, settings[question.name], settings)
+        for measure in self.measures:
+            reason = MEASURES[measure].impossible(settings, self.source)
+            if reason:
+                raise UserError(f"{self.where}: measures has {measure}, but {reason}")
         model = MODELS[self.model]
         knobs = model.recorded(given)
         given = {name: value for name, value in given.items() if name not in {knob.name for knob in model.all_knobs}}
@@ -295,8 +299,6 @@ class _Entry:
             if measure not in computed_measures():
                 known = ", ".join(computed_measures())
                 raise UserError(f"{self.where}: measures has {measure!r}, expected a list of {known}")
-        if "kernel_quality" in measures and not self.source.noise:
-            raise UserError(f"{self.where}: kernel_quality needs a noisy test set, there is none of {self.dataset}")
         return tuple(measures)
 
     def _one_of(self, key, known):

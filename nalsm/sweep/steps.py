@@ -2,9 +2,11 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from nalsm.datasets import inputs_of, is_simulated, program_name
 from nalsm.evaluation import MEASURES
@@ -130,6 +132,35 @@ def require_data(cell: Cell, data_dir: Path) -> None:
     simulated = "simulated" in path.name
     if not cell.source.own and simulated != is_simulated(cell.dataset):
         raise UserError(f"{cell.dataset}: {path} has {'simulated' if simulated else 'real'} recordings")
+
+
+def require_draws(cells: Iterable[Cell], data_dir: Path) -> None:
+    """Raise UserError if the test samples of a cell, a random subset, have too few of a class for kernel quality.
+
+    Cells whose data are not available are left to the training program, which says what is missing.
+    """
+    per_class = MEASURES["kernel_quality"].parameters["per_class"]
+    checked, loaded = set(), {}
+    for cell in cells:
+        source = cell.source
+        sizes = tuple(cell.settings[f"{split}_samples"] for split in ("train", "valid", "test"))
+        draw = cell.dataset, sizes, cell.settings["seed"]
+        if "kernel_quality" not in cell.measures or source.own or sizes == source.sizes or draw in checked:
+            continue
+        checked.add(draw)
+        try:
+            if cell.dataset not in loaded:
+                loaded[cell.dataset] = source.load(source.find(data_dir), quiet=True)
+        except NalsmError:
+            continue
+        labels = loaded[cell.dataset].reduced(*sizes, seed=cell.settings["seed"]).test.labels
+        label = int(np.bincount(labels, minlength=len(source.classes)).argmin())
+        found = int(np.count_nonzero(labels == label))
+        if found < per_class:
+            raise UserError(
+                f"{cell.title}: measures has kernel_quality, but only {found} of its {sizes[2]} test samples are of "
+                f"class {source.classes[label]}, and a draw takes {per_class}; set test_samples higher"
+            )
 
 
 # ---- what is complete ----------------------------------------------------------------------------

@@ -30,13 +30,15 @@ from sweep_places import (
     sweep_command,
 )
 
+from nalsm.datasets import source_of
 from nalsm.evaluation.paper import published_accuracy, published_cells
 from nalsm.evaluation.paper import published_runs as paper_runs
 from nalsm.network import Network, network_path
 from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import UserError
+from nalsm.sweep.page import _runs
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
-from nalsm.sweep.steps import steps_of
+from nalsm.sweep.steps import require_draws, steps_of
 from nalsm.sweep.store import read_store
 
 KNOB = "astrocyte weight"
@@ -82,6 +84,21 @@ BAD = {
     "versions overlap": ("first_version = 300", "first_version = 200", "version 201 is used twice"),
     "version too high": ("first_version = 300", "first_version = 1000000", "expected a whole number from 0 to 999999"),
     "networks overlap": ("count = 1 }", "count = 1, dims = [4, 4, 5] }", "network 11 is used twice"),
+    "too few samples for kernel quality": (
+        "intial_abs_w_sclr = 0.7",
+        'intial_abs_w_sclr = 0.7\nmeasures = ["kernel_quality"]',
+        "kernel_quality, but 25 test samples are too few",
+    ),
+    "no noisy test set": (
+        'dataset = "MNIST"\nfirst_version = 300',
+        'dataset = "Fashion-MNIST"\nfirst_version = 300\nmeasures = ["kernel_quality"]',
+        "it needs a noisy test set, and there is none of Fashion-MNIST",
+    ),
+    "too short for a branching factor": (
+        "intial_abs_w_sclr = 0.7",
+        'intial_abs_w_sclr = 0.7\nmeasures = ["branching_factor"]',
+        "branching_factor, but a presentation of 40 ms is too short for it: it takes 59 ms or more",
+    ),
     "measures": ("networks = { count", 'measures = ["rank"]\nnetworks = { count', "measures has 'rank'"),
     "the same run twice": ("[0.015, 0.03]", "[0.015, 0.015]", "is the same run as version 101"),
     "no runs": ("[[runs]]", "[[rums]]", "rums is not known"),
@@ -154,6 +171,18 @@ def test_options_and_seeds_of_a_file(tmp_path):
     assert cells[1].title.endswith("astrocyte density 0.25, network 11, seed 8")
 
 
+def test_draws_that_a_subset_cannot_have(tmp_path):
+    """A thousand random test samples have fewer than 100 of some class; it is known before anything runs."""
+    text = SMALL.replace("test_samples = 25", "test_samples = 1000").replace("sample_ms = 40", "")
+    text = text.replace("intial_abs_w_sclr = 0.7", 'intial_abs_w_sclr = 0.7\nmeasures = ["kernel_quality"]')
+    cells = read_sweep(file_of(tmp_path, text)).cells
+    source = source_of("MNIST")
+    labels = source.load(source.find(ROOT / "datasets")).reduced(100, 25, 1000, seed=1).test.labels
+    rarest, fewest = min(Counter(labels.tolist()).items(), key=lambda item: item[1])
+    with pytest.raises(UserError, match=f"version 301.*only {fewest} of its 1000 test samples are of class {rarest}"):
+        require_draws(cells, ROOT / "datasets")
+
+
 # ---- running -------------------------------------------------------------------------------------
 
 
@@ -213,30 +242,39 @@ def test_what_is_finished_is_left_alone(swept):
 def test_the_page_of_a_sweep(swept):
     place, said = swept
     page = (place / "page.md").read_text()
-    assert f"results: {place}/page.md\n" in said
-    assert "5 of 5 runs are finished" in page and "## Not finished" not in page
-    assert "## NALSM on MNIST: astrocyte weight" in page
-    picture = next(place.glob("page_*.png"))
-    assert f"]({picture.name})" in page and picture.read_bytes().startswith(b"\x89PNG")
-    assert "| MNIST (reduced) | LSM | weight 0.7 | 64 | 1 of 1 |" in page
+    assert f"results: {place}/page.md (5 of 5 cells are done)\n" in said
+    assert "5 of 5 cells are done" in page and "## Not finished" not in page
+    assert "## NALSM on MNIST (reduced), 64 neurons: astrocyte weight" in page
+    picture = next(place.glob("page_*.svg"))
+    assert f"]({picture.name})" in page
+    drawn = picture.read_text()
+    assert drawn.startswith("<svg") and "branching factor" not in drawn  # none was computed: no panel for it
+    assert "95 % interval of the test samples" in drawn
+    assert "### MNIST (reduced)" in page and "| LSM | weight 0.7 | 64 | 1 of 1 |" in page
+    assert all("(reduced)" in line for line in page.splitlines() if line.startswith("| 1") or line.startswith("| 3"))
+    assert "](evaluating.md)" not in page and "docs/performance.md" in page  # it lies outside the checkout
+
+
+def test_links_of_a_page_in_the_checkout(swept):
+    store = list(read_store(swept[0] / "page.json").values())
+    assert "[performance.md](../performance.md)" in "".join(_runs(store, ROOT / "docs" / "a" / "page.md"))
+    assert "[performance.md](performance.md)" in "".join(_runs(store, ROOT / "docs" / "page.md"))
 
 
 def test_a_failing_cell_does_not_stop_the_others(tmp_path):
-    """One version folder holds something else, one measure cannot be computed: the rest is made."""
+    """One version folder holds something else: the rest is made, and the page says what failed and why."""
     text = SMALL.replace("count = 2", "count = 1").replace("[0.015, 0.03]", "0.015")
-    text += 'measures = ["branching_factor"]\n'
     taken = tmp_path / "train_data" / "ver_101"
     taken.mkdir(parents=True)
     (taken / "thesis.txt").write_text("mine")
     done = sweep(tmp_path, file_of(tmp_path, text), f"--results={tmp_path}/page.md", "--quiet")
-    assert_one_line_error(done, 1, "2 of 2 cells failed")
-    assert f"failed: version 101, NALSM on MNIST, {KNOB} 0.015, network 11: training ended with 2: " in done.stdout
-    assert "branching factor ended with 2: VERSION: the run in" in done.stdout
+    assert_one_line_error(done, 1, "1 of 2 cells failed")
+    title = f"version 101, NALSM on MNIST, {KNOB} 0.015, network 11: training ended with 2: "
+    assert f"failed: {title}" in done.stdout
+    assert "(1 of 2 cells are done)" in done.stdout
     assert (taken / "thesis.txt").read_text() == "mine" and len(list(taken.iterdir())) <= 2  # and the lock
-    assert (
-        "- NALSM on MNIST, astrocyte weight 0.015, 64 neurons: network 11 (version 101)"
-        in (tmp_path / "page.md").read_text()
-    )
+    page = (tmp_path / "page.md").read_text()
+    assert f"- **failed**: {title}VERSION: " in page and "1 of 2 cells are done" in page
     assert RunFolder(tmp_path / "train_data", 301).is_finished()
 
 
@@ -353,10 +391,10 @@ def test_figures_of_the_page(published_place):
     assert [cell.version for cell in missing] == [13]
     middle, deviation = mean(TESTS.values()), stdev(TESTS.values())
     published = published_accuracy("NALSM", "MNIST", 1000)
-    assert row_of(page, "Accuracy", "MNIST") == [
-        "MNIST", "NALSM", "astrocyte weight 0.015", "1000", "2 of 3", f"{middle:.2f}",
-        f"{deviation:.2f}", "95.96 ± 0.13", "10",
-        f"{middle - published.mean:+.2f} ({(middle - published.mean) / published.deviation:+.1f} s.d.)", "-", "-",
+    assert row_of(page, "Accuracy\n", "NALSM") == [
+        "NALSM", "astrocyte weight 0.015", "1000", "2 of 3", f"{middle:.2f}", f"{deviation:.2f}", "95.5 to 96.2",
+        "95.96 ± 0.13", "10",
+        f"{middle - published.mean:+.2f} ({(middle - published.mean) / published.deviation:+.1f} s.d.)", "-", "-", "-",
     ]  # fmt: skip
     assert row_of(page, "Branching factor and kernel quality", "MNIST")[4:] == [
         "2", "1.375", "0.177", "1.246 ± 0.023", "2", "990.50", "0.71", "994.22 ± 0.18", "982.50", "3.54",
@@ -372,20 +410,22 @@ def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
     every = text.split("[[runs]]")[1].replace('learning_samples = "first"', "").replace("10", "20")
     place = published_runs(tmp_path, model="LSM+STDP", knobs={"learning_samples": "first"})
     page, missing = page_of(place, f"{text}\n[[runs]]{every}")
-    assert row_of(page, "Accuracy", "MNIST")[2:9] == [
-        "learning samples first", "1000", "2 of 3", "95.88", "0.53", "89.47 ± 0.45", "10",
+    assert row_of(page, "Accuracy", "LSM+STDP")[1:9] == [
+        "learning samples first", "1000", "2 of 3", "95.88", "0.53", "95.5 to 96.2", "89.47 ± 0.45", "10",
     ]  # fmt: skip
     assert row_of(page, "Every run", "11")[3] == "learning samples first"
-    assert [cell.version for cell in missing] == [21, 22, 13, 23]
+    assert [cell.version for cell in missing] == [11, 21, 12, 22, 13, 23]
     assert "- LSM+STDP on MNIST, 1,000 neurons: network 1 (version 21), 2 (version 22)" in page
+    assert "network 1 (version 11, lacks kernel quality)" in page
+    assert "0 of 6 cells are done" in page
 
 
 def test_reduced_runs_are_not_compared(tmp_path):
     """With one cycle less there is no published figure beside the accuracy."""
     place, text = published_runs(tmp_path, cycles=4_999), PAPER.replace("[settings]", "[settings]\ncycles = 4999")
     page, _ = page_of(place, text)
-    assert row_of(page, "Accuracy", "MNIST")[0] == "MNIST (reduced)"
-    assert row_of(page, "Accuracy", "MNIST")[-5:] == ["-"] * 5
+    assert "### MNIST (reduced)" in page
+    assert row_of(page, "Accuracy", "NALSM")[-6:] == ["-"] * 6
     assert row_of(page, "Branching factor", "MNIST")[7] == "-"
 
 

@@ -222,7 +222,9 @@ def is_reduced(identity: Mapping) -> bool:
 
     identity : its settings. Data that a user brought have no published number of samples.
     """
-    unused = ("init_samples", "init_ms") if identity["model"] == "LSM" else ()  # LSM has no initialisation
+    unused: tuple[str, ...] = (
+        ("init_samples", "init_ms") if identity["model"] == "LSM" else ()
+    )  # LSM has no initialisation
     if is_own(identity.get("dataset", "")):
         unused += (*(f"{split}_samples" for split in SPLITS), "sample_ms")
     return any(identity.get(name, size) < size for name, size in FULL.items() if name not in unused)
