@@ -28,7 +28,7 @@ from nalsm.models import Knobs
 from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
-from nalsm.runs.recording import recorded_samples, recording_interval
+from nalsm.runs.recording import recorded_samples, recording_of
 from nalsm.support.constants import Constants, constant, constants_of, differing
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -217,11 +217,11 @@ def _impossible(settings: Mapping[str, Any], source: DataSource) -> str:
     shortest = 2 * (PUBLISHED.branching_margin_ms + PUBLISHED.branching_window_ms) + 1
     if settings["sample_ms"] < shortest:
         return f"a presentation of {settings['sample_ms']} ms is too short for it: it takes {shortest} ms or more"
-    sizes, batch_size = [settings[f"{split}_samples"] for split in SPLITS], settings["batch_size"]
-    interval = recording_interval(source, sizes)
-    batches = range(max(sizes) // batch_size)
-    if not any(recorded_samples(number, batch_size, interval) for number in batches):
-        return "a run of these sizes keeps no spikes: it keeps those of one batch in 10,000 samples of a split"
+    sizes = [settings[f"{split}_samples"] for split in SPLITS]
+    constants = recording_of(source, sizes, settings.get("constants") or {})
+    batches = range(max(sizes) // settings["batch_size"])
+    if not any(recorded_samples(number, settings["batch_size"], constants) for number in batches):
+        return "a run with these settings keeps no spikes (a run keeps those of one batch in 10,000 samples of a split)"
     return ""
 
 

@@ -67,7 +67,7 @@ def _shown(members: list["ShownRun"], with_knobs: bool) -> Shown:
 
 def _curve(run: "ShownRun") -> np.ndarray:
     try:
-        return run.accuracies["valid"] if run.record.readout == PUBLISHED else []
+        return run.accuracies["valid"] if run.record.readout == PUBLISHED else np.empty(0)
     except Missing:
         return np.empty(0)
 

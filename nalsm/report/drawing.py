@@ -36,7 +36,7 @@ _COLOURS = {  # name of the CSS variable: colour in figures, value for a light a
     "purple": (PURPLE, "#cc79a7", "#dd9abf"),
 }
 _VARIABLES = {colour: f"var(--{name})" for name, (colour, *_) in _COLOURS.items()}
-_SVG = {"svg.fonttype": "none", "svg.hashsalt": "nalsm", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
+_SVG: Any = {"svg.fonttype": "none", "svg.hashsalt": "nalsm", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
 _DPI = 160  # of the parts that are images
 _STYLE = {"titlesize": 12, "labelsize": 12, "ticksize": 11}
 
