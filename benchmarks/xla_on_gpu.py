@@ -94,7 +94,7 @@ def _cases_of(neurons, weight, rule, batches, train, n_inputs, options, arrays):
     """Return the cases of one rule and add their arrays."""
     from nalsm.liquid import open_liquid
     from nalsm.network import Network
-    from nalsm.rules import RuleNumbers, numbers_of
+    from nalsm.rules import numbers_of
 
     side = round(neurons ** (1 / 3))
     if side**3 != neurons:
@@ -115,8 +115,8 @@ def _cases_of(neurons, weight, rule, batches, train, n_inputs, options, arrays):
 
     def case(program, rule, batch, timed, arguments, **names):
         numbers = numbers_of(rule)
-        scalars = [own(f"{program}/{name}", getattr(numbers, name)) for name in RuleNumbers._fields[3:]]
-        rows = [keep(name, values) for name, values in padded._rows._asdict().items() if values is not None]
+        scalars = [own(f"{program}/{name}", getattr(numbers, name)) for name in scalar_names()]
+        rows = [keep(name, values) for name, values in padded._rows_for(rule)._asdict().items() if values is not None]
         promised = padded.bytes_needed(batch, options.steps)
         arguments = [*rows, *scalars, *arguments]
         return Case(program, rule.title, list(numbers[:3]), batch, timed, promised, n_inputs, arguments, **names)
@@ -146,6 +146,14 @@ def _cases_of(neurons, weight, rule, batches, train, n_inputs, options, arrays):
     return [initialised, presented, *(case("present", rule, batch, True, **shared) for batch in batches)]
 
 
+def scalar_names():
+    """Return the parameters of a rule that are arguments of the compiled program; the others are constants in it."""
+    from nalsm.liquid.tensorflow_program import COMPILED_CONSTANTS
+    from nalsm.rules import RuleNumbers
+
+    return [name for name in RuleNumbers._fields[3:] if name not in COMPILED_CONSTANTS]
+
+
 class TensorFlow:
     """Compiles cases with TensorFlow."""
 
@@ -161,13 +169,19 @@ class TensorFlow:
 
     def call(self, case, arrays):
         """Return (the TensorFlow function, its arguments)."""
-        from nalsm.rules import RuleNumbers
+        from nalsm.liquid.neuron import PUBLISHED, numbers_of
+        from nalsm.rules import Equations, RuleNumbers
 
         values = [self.tf.constant(value) for value in case.values(arrays)]
-        rows, numbers = self.program.Rows(*values[:4]), RuleNumbers(*case.flags, *values[4:9])
+        names = scalar_names()
+        rows, scalars, rest = values[:4], values[4 : 4 + len(names)], values[4 + len(names) :]
+        constants = {name: float(RuleNumbers._field_defaults[name]) for name in self.program.COMPILED_CONSTANTS}
+        neuron = type(numbers_of(PUBLISHED))(*(getattr(x, "item", lambda x=x: x)() for x in numbers_of(PUBLISHED)))
+        numbers = RuleNumbers(*case.flags, **dict(zip(names, scalars, strict=True)), **constants)
+        shared = self.program.Rows(*rows), neuron, numbers
         if case.program == "present":
-            return self.program.present, (not case.timed, rows, numbers, *values[9:])
-        return self.program.initialise, (rows, numbers, self.program.Carried(*values[9:12]), *values[12:])
+            return self.program.present, (not case.timed, *shared, *rest, Equations())
+        return self.program.initialise, (*shared, self.program.Carried(*rest[:3]), *rest[3:], Equations())
 
     def xla_input(self, case, arrays):
         """Return the program as a serialized HloModuleProto, which is the same for all kinds of device."""
