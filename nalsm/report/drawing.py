@@ -66,7 +66,7 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     used = set(re.findall(r'#(\w+)["\)]', picture))
     picture = re.sub(r' id="([\w.]+)"', lambda found: found[0] if found[1] in used else "", picture)
     picture = re.sub(r'( id="|href="#|url\(#)(?=\w+["\)])', rf"\1{name}-", picture)
-    picture = re.sub(r"(\.\d\d)\d+", r"\1", picture)  # a hundredth of a point is enough
+    picture = re.sub("<[^>]*>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), picture)  # 1/100 pt is enough
     picture = re.sub(_DOTS, _styled_once, picture)
     return picture.replace("<svg ", f'<svg role="img" aria-label="{_escaped(alt)}" ', 1)
 

@@ -300,7 +300,7 @@ def _most_runs(groups):
 
 def _save(figure, path, name):
     """Save a picture beside the page; return its file name."""
-    words = "".join(c if c.isalnum() else "_" for c in name.lower())
+    words = "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
     picture = path.with_name(f"{path.stem}_{words}.svg")
     save(figure, picture, name)
     return quote(picture.name)

@@ -53,8 +53,11 @@ def _accuracies(axes, values, groups):
         low, high = group.sampling
         deviation = (mean_and_deviation(group.accuracies) or (0, None))[1]
         bars.append((middle - low, high - middle) if group.is_reduced or deviation is None else (deviation, deviation))
-    by_samples = any(group.is_reduced or len(group.runs) == 1 for group in groups)
-    label = "these runs" + (" (reduced or single: 95 % interval of the test samples)" if by_samples else "")
+    label = "these runs"
+    if groups[0].is_reduced:
+        label += ", ± 95 % by test samples"
+    elif any(len(group.runs) == 1 for group in groups):
+        label += " (single ones ± 95 % by test samples)"
     axes.errorbar(values, means, list(zip(*bars, strict=True)), fmt="o-", color=BLUE, ms=6, lw=1.6, capsize=3,
                   label=label)  # fmt: skip
     _published(axes, values, [group.published for group in groups])

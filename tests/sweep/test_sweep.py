@@ -248,8 +248,9 @@ def test_the_page_of_a_sweep(swept):
     picture = next(place.glob("page_*.svg"))
     assert f"]({picture.name})" in page
     drawn = picture.read_text()
+    assert ">0.015<" in drawn  # values of the knob, not rounded
     assert drawn.startswith("<svg") and "branching factor" not in drawn  # none was computed: no panel for it
-    assert "95 % interval of the test samples" in drawn
+    assert "95 % by test samples" in drawn
     assert "### MNIST (reduced)" in page and "| LSM | weight 0.7 | 64 | 1 of 1 |" in page
     assert all("(reduced)" in line for line in page.splitlines() if line.startswith("| 1") or line.startswith("| 3"))
     assert "](evaluating.md)" not in page and "docs/performance.md" in page  # it lies outside the checkout
