@@ -10,14 +10,16 @@ import pytest
 from small_runs import ROOT, SMALL, run
 from sweep_places import file_of
 
+from nalsm.constants import is_used
 from nalsm.datasets import DATA_SOURCES
 from nalsm.evaluation import MEASURES
 from nalsm.liquid import open_liquid
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.report.shown_run import ShownRun
-from nalsm.rules import PUBLISHED, AstrocyteSTDP, Rates, Rule, numbers_of
+from nalsm.rules import PUBLISHED, AstrocyteSTDP, Rates, Rule, RuleConstants, numbers_of
 from nalsm.runs.record import open_record
+from nalsm.support.errors import DamagedFile
 from nalsm.sweep.page import write_page
 from nalsm.sweep.plan import read_sweep
 from nalsm.sweep.steps import measures_of
@@ -153,6 +155,21 @@ def test_model_data_set_and_measure_in_the_programs(trained):
     assert all(word in listed.stdout for word in ("LSM+HSTDP", "digits", "dimensions")), listed
     helped = run([sys.executable, trained / "runners" / "LSM_HSTDP_RUN_MAIN_SIM_MNIST.py", "--help"], env=env)
     assert "--target-rate" in helped.stdout, helped
+
+
+def test_a_run_without_its_module_says_what_is_missing(trained):
+    with pytest.raises(
+        DamagedFile, match=r"model 'LSM\+HSTDP'; if it is one of yours, name its module in NALSM_EXTENSIONS"
+    ):
+        open_record(trained / "train_data", 7)
+
+
+def test_constants_of_an_own_model(modules):
+    model, source = MODELS["LSM+HSTDP"], DATA_SOURCES["digits"]
+    assert is_used("calcium_tau_ms", model, source)
+    assert not is_used("astrocyte_tau_ms", model, source)
+    rule = model.initialisation({"target_hz": 30.0}, RuleConstants(potentiation_rate=0.3))
+    assert (rule.learning_rate, rule.target_hz) == (0.3, 30.0)
 
 
 def test_measure_in_report_and_sweep(trained, modules):
