@@ -16,6 +16,7 @@ from nalsm.runs.listing import list_runs
 from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.record import RunRecord
 from nalsm.runs.settings import default_folder
+from nalsm.support.constants import as_text
 from nalsm.support.errors import UserError
 
 
@@ -65,7 +66,7 @@ def measures_of(record: RunRecord) -> dict[str, dict]:
 def notes_of(record: RunRecord) -> list[str]:
     """Return what sets a run apart from the published ones."""
     other = [] if record.readout == PUBLISHED else [f"{record.readout} readout"]
-    return [*(["reduced"] if is_reduced(record.identity) else []), *other]
+    return [*(["reduced"] if is_reduced(record.identity) else []), *other, *as_text(record.constants)]
 
 
 def _finite(value: Any) -> Any:

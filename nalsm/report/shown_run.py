@@ -12,7 +12,9 @@ from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.runs.listing import read_status
 from nalsm.runs.readouts import PUBLISHED, marked
 from nalsm.runs.record import Missing, open_record
+from nalsm.runs.recording import decisive
 from nalsm.runs.trained_run import TrainedRun
+from nalsm.support.constants import Value, as_text
 from nalsm.support.errors import DamagedFile
 
 
@@ -59,7 +61,15 @@ class ShownRun(TrainedRun):
     @property
     def knobs(self) -> str:
         """The knobs in words, with constants that are not the published ones; empty if there is neither."""
-        return ", ".join(self.record.labels)
+        return ", ".join([*self.record.model.describe_knobs(self.record.knobs), *as_text(self.constants)])
+
+    @cached_property
+    def constants(self) -> dict[str, Value]:
+        """The constants of the network, as far as it is available, and of the run that are not the published ones."""
+        try:
+            return {**self.network.constants, **self.record.constants}
+        except Missing:
+            return self.record.constants
 
     @property
     def started(self) -> str:
@@ -91,7 +101,7 @@ class ShownRun(TrainedRun):
         return self._published(MEASURES[measure]).get(value)
 
     def _published(self, measure: Measure) -> dict[str, Published]:
-        if not self.n_liquid:
+        if not self.n_liquid or decisive(self.constants):
             return {}
         cell = self.record.model.name, self.record.dataset, self.n_liquid
         figures = {name: measure.closest_published(name, *cell, self.record.knobs) for name in measure.published(*cell)}

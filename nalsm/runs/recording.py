@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nalsm.datasets import DataSource
-from nalsm.support.constants import Constants, Value, chosen, constant
+from nalsm.support.constants import Constants, Value, chosen, constant, constants_of
 from nalsm.support.tuning import TUNING
 
 
@@ -22,6 +22,12 @@ class RecordingConstants(Constants):
 
 
 PUBLISHED = RecordingConstants()
+
+
+def decisive(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the constants (by name) that can change a result: all but those that say which spikes are kept."""
+    recording = {name for name, _ in constants_of(RecordingConstants)}
+    return {name: value for name, value in values.items() if name not in recording}
 
 
 def recording_of(source: DataSource, sizes: Iterable[int], values: Mapping[str, Value]) -> RecordingConstants:

@@ -26,6 +26,7 @@ from nalsm.evaluation.paper import (
 from nalsm.models import ASTROCYTE_DENSITY, LEARNING_SAMPLES, MODELS, Knobs
 from nalsm.report.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, SHADE, VERMILION, new_figure, tidy
 from nalsm.runs.readouts import PUBLISHED
+from nalsm.runs.recording import decisive
 from nalsm.sweep.findings import mean_and_deviation
 from nalsm.sweep.store import StoredRun
 
@@ -62,8 +63,14 @@ _SERIES = (
 
 
 def comparable(store: Iterable[StoredRun]) -> list[StoredRun]:
-    """Return the runs that were made like the published ones: all samples, snapshots and cycles, the same readout."""
-    return [run for run in store if run.readout == PUBLISHED and not is_reduced({"model": run.model, **run.sizes})]
+    """Return the runs that were made like the published ones: all samples, snapshots, cycles, constants, readout."""
+    return [
+        run
+        for run in store
+        if run.readout == PUBLISHED
+        and not is_reduced({"model": run.model, **run.sizes})
+        and not decisive(run.all_constants)
+    ]
 
 
 def table_runs(store: Iterable[StoredRun], model: str, dataset: str, n_liquid: int) -> list[StoredRun]:

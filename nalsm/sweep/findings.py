@@ -4,12 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from nalsm.constants import TRAINING
 from nalsm.datasets import inputs_of
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.intervals import share_interval
 from nalsm.evaluation.paper import Published, is_reduced
 from nalsm.models import MODELS
 from nalsm.runs.readouts import PUBLISHED
+from nalsm.runs.recording import decisive
+from nalsm.support.constants import as_text
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
 
@@ -52,9 +55,10 @@ class Group:
         model = MODELS[self.model]
         if not self.chosen:
             seeds = [] if self.cell.has_own_seed else ["several seeds on each network"]
-            return ", ".join([*model.describe_knobs(self.cell.knobs), *seeds]) or "-"
+            return ", ".join([*self.cell.knob_labels, *seeds]) or "-"
         heading = next(knob.heading for knob in model.knobs if knob.name == self.chosen)
-        return f"{heading}: best of {', '.join(f'{value:g}' for value in self.tried)} for each network"
+        best = f"{heading}: best of {', '.join(f'{value:g}' for value in self.tried)} for each network"
+        return ", ".join([best, *as_text(self.cell.constants)])
 
     @property
     def published(self) -> Published | None:
@@ -64,9 +68,14 @@ class Group:
     def published_of(self, measure: str, value: str) -> Published | None:
         """Return the published figure of a measure at these knobs, or None if there is none.
 
-        None also for a reduced run, and for an accuracy with another readout than the published one.
+        None also for a reduced run, for one with other constants than the published ones, and for an accuracy with
+        another readout than the published one.
         """
-        if self.is_reduced or (measure == "accuracy" and self.cell.readout != PUBLISHED):
+        if (
+            self.is_reduced
+            or decisive(self.cell.constants)
+            or (measure == "accuracy" and self.cell.readout != PUBLISHED)
+        ):
             return None
         knobs = None if self.chosen else self.cell.knobs
         figures = MEASURES[measure].published(self.model, self.dataset, self.cell.network.n_liquid, knobs)
@@ -85,7 +94,9 @@ class Group:
 
     def values_of(self, measure: str, value: str) -> list[float]:
         """Return a value of a measure for each network on which it was computed."""
-        return [run.measures[measure][value] for run in self.runs if measure in run.measures]
+        known, parameters = MEASURES[measure], self.cell.parameters_of(measure)
+        found = [run.measures[measure] for run in self.runs if measure in run.measures]
+        return [values[value] for values in found if known.agrees(values, self.dataset, parameters)]
 
     @property
     def branching(self) -> list[float]:
@@ -110,6 +121,8 @@ def _is_of(cell: Cell, run: StoredRun) -> bool:
         and run.readout == cell.readout
         and run.dataset == cell.dataset
         and run.knobs == cell.knobs
+        and (run.constants or {}) == cell.constants_of(TRAINING)
+        and run.network.get("constants", {}) == dict(network.constants)
         and run.seed == settings["seed"]
         and (tuple(run.network["dims"]), run.network["seed"]) == (network.dims, network.seed)
         and run.network["inputs"] == inputs_of(network.kind)
@@ -122,7 +135,8 @@ def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list
     """Return the Groups of cells that have results, in the cells' order; found : stored run by a cell's version."""
     of_setting: dict[tuple, list[Cell]] = {}
     for cell in cells:
-        setting = cell.label, cell.dataset, tuple(cell.knobs.items()), cell.network.dims, cell.has_own_seed
+        values = tuple(cell.knobs.items()), tuple(cell.constants.items())
+        setting = cell.label, cell.dataset, values, cell.network.dims, cell.has_own_seed
         of_setting.setdefault(setting, []).append(cell)
     groups = [
         Group(cells[0], tuple(run for cell in cells if (run := found[cell.version])), len(cells))
@@ -138,7 +152,7 @@ def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
         cell = group.cell
         numbers = [knob.name for knob in MODELS[cell.model].all_knobs if not knob.choices]
         for knob in numbers:
-            others = tuple(value for name, value in cell.full_knobs.items() if name != knob)
+            others = *(value for name, value in cell.full_knobs.items() if name != knob), *cell.constants.items()
             key = knob, others, cell.label, cell.dataset, cell.network.dims, cell.has_own_seed, group.is_reduced
             alike.setdefault(key, []).append(group)
     several = [(str(key[0]), members) for key, members in alike.items() if len(members) > 1]

@@ -12,6 +12,7 @@ from nalsm.evaluation.paper import SOURCE, is_reduced
 from nalsm.models import MODELS
 from nalsm.report.drawing import save
 from nalsm.storage.files import write_text
+from nalsm.support.constants import as_text
 from nalsm.sweep import pictures
 from nalsm.sweep.findings import (
     best_of_each_network,
@@ -178,7 +179,7 @@ def _rank(group):
     names = [*MODELS]
     return (
         group.dataset, group.cell.network.n_liquid, group.is_reduced, names.index(group.model),
-        group.chosen, tuple(group.cell.knobs.items()), not group.cell.has_own_seed,
+        group.chosen, tuple(group.cell.knobs.items()), tuple(group.cell.constants.items()), not group.cell.has_own_seed,
     )  # fmt: skip
 
 
@@ -318,11 +319,15 @@ def _memory(runs):
 # ---- every run -----------------------------------------------------------------------------------
 
 
+def _knobs(run):
+    knobs = MODELS[run.model].short_knobs(run.knobs)
+    return ", ".join([*([knobs] if knobs else []), *as_text(run.all_constants)]) or "-"
+
+
 def _runs(store, path):
     rows = [
         (
-            run.version, run.dataset + _REDUCED * is_reduced({"model": run.model, **run.sizes}), run.label,
-            MODELS[run.model].short_knobs(run.knobs) or "-",
+            run.version, run.dataset + _REDUCED * is_reduced({"model": run.model, **run.sizes}), run.label, _knobs(run),
             run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
             f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds([run]), _memory([run]),
         )

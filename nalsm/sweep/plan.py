@@ -8,6 +8,9 @@ from the seeds 1, 2, ... with the grid `dims`. [settings] and [networks] hold wh
 A cell's version is first_version + 100 * (place of its knobs and seed) + (place of its network, from 1), and its
 seed is its network's unless the file gives one: neither changes when networks are added.
 
+[constants] gives constants of `nalsm.constants` other values in all entries that they matter to, constants in an
+entry in this entry.
+
 data_file is a data file of one's own, in place of dataset; a relative path begins at the folder of the sweep's file.
 """
 
@@ -15,14 +18,27 @@ import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nalsm.console.questions import parse_path
+from nalsm.constants import (
+    BRANCHING,
+    GROUPS,
+    NETWORK,
+    NOISE,
+    TABLE,
+    checked,
+    is_used,
+    require_fitting,
+    require_used,
+)
 from nalsm.datasets import DATA_SOURCES, OWN, DataSource, own_source, source_of
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
 from nalsm.runs.questions import HIGHEST_NUMBER, questions_for
 from nalsm.runs.readouts import marked
 from nalsm.runs.settings import DEFAULT_FOLDERS, completed
+from nalsm.support.constants import Value, as_text
 from nalsm.support.errors import UserError
 
 if sys.version_info >= (3, 11):
@@ -32,20 +48,24 @@ else:
 
 _SIMULATED = "simulated N-MNIST"  # may stand for a data set: the recordings have to be simulated ones
 _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the knobs
-_ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures"}
-_FILE_KEYS = {"title", "text", "only_with_data", "settings", "networks", "runs"}
+_ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures", "constants"}
+_FILE_KEYS = {"title", "text", "only_with_data", "settings", "networks", "constants", "runs"}
 _NETWORK_KEYS = {"dims", "first", "count"}
 _NOT_IN_FILES = {"version", "network_number", "overwrite", "quiet", *DEFAULT_FOLDERS}  # the sweep answers these
 
 
 @dataclass(frozen=True)
 class PlannedNetwork:
-    """A network as generate_spatial_network.py is to make it; `kind` is its answer for the data set."""
+    """A network as generate_spatial_network.py is to make it; `kind` is its answer for the data set.
+
+    constants : (name, value) of those that differ from the published ones
+    """
 
     number: int
     kind: str
     dims: tuple[int, int, int]
     seed: int
+    constants: tuple[tuple[str, Value], ...] = ()
 
     @property
     def n_liquid(self) -> int:
@@ -60,6 +80,7 @@ class Cell:
     dataset : its name as a run records it
     knobs : values by name, in the order of the questions; of options only what is not the default
     given : settings that the file gives, by name; `settings` has all others too, with their defaults
+    constants : of the network, the run and its measures, those that differ from the published ones, by name
     """
 
     model: str
@@ -71,6 +92,7 @@ class Cell:
     given: dict
     settings: dict
     measures: tuple[str, ...]
+    constants: dict[str, Value]
 
     @property
     def title(self) -> str:
@@ -100,15 +122,37 @@ class Cell:
     @property
     def setting(self) -> str:
         """What the cells of an entry have in common, except their networks."""
-        knobs = MODELS[self.model].describe_knobs(self.knobs)
-        return ", ".join([f"{self.label} on {self.dataset}", *knobs])
+        return ", ".join([f"{self.label} on {self.dataset}", *self.knob_labels])
+
+    @property
+    def knob_labels(self) -> list[str]:
+        """The knobs with their values, and the constants that differ from the published ones."""
+        return [*MODELS[self.model].describe_knobs(self.knobs), *as_text(self.constants)]
+
+    def constants_of(self, program: str) -> dict[str, Value]:
+        """Return the constants that a program of `nalsm.constants` sets."""
+        return {name: value for name, value in self.constants.items() if TABLE[name].program == program}
+
+    def parameters_of(self, measure: str) -> dict[str, Any] | None:
+        """Return the parameters that a measure is to be computed with; None: those of the published figures."""
+        known = MEASURES[measure].parameters
+        own = {name: value for name, value in self.constants.items() if name in known}
+        return ({} if self.source.own else {**known}) | own if own else None
 
     @property
     def run(self) -> tuple:
         """What decides the run: equal for two cells that would compute the same."""
         unimportant = (*_NOT_IN_FILES, "gpu", "threads", "cluster", "memory_budget", "batches_per_block")
         settings = {name: value for name, value in self.settings.items() if name not in unimportant}
-        return self.model, self.dataset, self.network.dims, self.network.seed, tuple(sorted(settings.items()))
+        constants = tuple(self.constants.items())
+        return (
+            self.model,
+            self.dataset,
+            self.network.dims,
+            self.network.seed,
+            constants,
+            tuple(sorted(settings.items())),
+        )
 
 
 @dataclass(frozen=True)
@@ -132,6 +176,7 @@ def read_sweep(path: Path, networks: int | None = None) -> Sweep:
     _refuse_unknown(contents, _FILE_KEYS, f"{path}")
     shared_networks = _section(contents, "networks", path)
     shared_settings = _section(contents, "settings", path)
+    shared_constants = checked(_section(contents, "constants", path), GROUPS.values(), f"{path}, constants")
     entries = contents.get("runs")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path}: it lists no runs; each is a [[runs]] entry with model, dataset, first_version")
@@ -141,7 +186,8 @@ def read_sweep(path: Path, networks: int | None = None) -> Sweep:
         own_networks = {**shared_networks, **_section(entry, "networks", where)}
         if networks is not None and "count" not in _section(entry, "networks", where):
             own_networks["count"] = networks
-        columns.append(_Entry(where, {**shared_settings, **entry, "networks": own_networks}, path.parent).cells())
+        whole = {**shared_settings, **entry, "networks": own_networks}
+        columns.append(_Entry(where, whole, shared_constants, path.parent).cells())
     rounds = itertools.zip_longest(*columns)  # the cells on the first network, on the second, ...
     cells = tuple(cell for group in rounds for some in group if some for cell in some)
     return Sweep(path, str(contents.get("title", path.stem)), str(contents.get("text", "")).strip(),
@@ -178,7 +224,8 @@ def require_no_conflicts(sweeps: list[Sweep]) -> None:
 
 
 def _described(network):
-    return f"{' x '.join(map(str, network.dims))} for {network.kind} from seed {network.seed}"
+    constants = "".join(f", {text}" for text in as_text(dict(network.constants)))
+    return f"{' x '.join(map(str, network.dims))} for {network.kind} from seed {network.seed}{constants}"
 
 
 def _toml(path):
@@ -208,7 +255,7 @@ def _refuse_unknown(contents, known, where):
 class _Entry:
     """One [[runs]] entry, with what the file shares."""
 
-    def __init__(self, where, contents, folder):
+    def __init__(self, where, contents, shared_constants, folder):
         self.where, self.folder = where, folder
         self.contents = contents
         self.model = self._one_of("model", MODELS)
@@ -217,6 +264,7 @@ class _Entry:
         self.first_version = self._whole("first_version", contents.get("first_version"), 0, HIGHEST_NUMBER)
         self.questions = questions_for(self.model, self.source.family, root=Path())
         self.measures = self._measures()
+        self.constants = self._constants(shared_constants)
 
     def cells(self):
         """Return the cells of each network: a list for each, one cell for each value of the knobs."""
@@ -241,10 +289,14 @@ class _Entry:
             if reason:
                 raise UserError(f"{self.where}: measures has {measure}, but {reason}")
         model = MODELS[self.model]
+        self._blamed(require_fitting, self.constants, model, self.source, settings)
         knobs = model.recorded(given)
         given = {name: value for name, value in given.items() if name not in {knob.name for knob in model.all_knobs}}
         version = self._whole("first_version", self.first_version + offset, 0, HIGHEST_NUMBER)
-        return Cell(self.model, self.source, self.dataset, knobs, network, version, given, settings, self.measures)
+        return Cell(
+            self.model, self.source, self.dataset, knobs, network, version, given, settings, self.measures,
+            self.constants,
+        )  # fmt: skip
 
     def _given(self):
         """Return the settings of the entry by name, parsed; knobs and the seed as they are given, values or lists."""
@@ -280,7 +332,25 @@ class _Entry:
         first = self._whole("first", wanted.get("first"), 0, HIGHEST_NUMBER - _MOST_NETWORKS)
         count = self._whole("count", wanted.get("count"), 1, _MOST_NETWORKS)
         kind = self.source.network_kind
-        return [PlannedNetwork(first + k, kind, dims, seed=k + 1) for k in range(count)]
+        constants = tuple((name, value) for name, value in self.constants.items() if TABLE[name].program == NETWORK)
+        return [PlannedNetwork(first + k, kind, dims, k + 1, constants) for k in range(count)]
+
+    def _constants(self, shared):
+        """Return the constants of the entry: its own, and of the shared ones those that matter to it."""
+        where, model = f"{self.where}, constants", MODELS[self.model]
+        own = checked(_section(self.contents, "constants", self.where), GROUPS.values(), where)
+        require_used(own, model, self.source, where)
+        for name in own:
+            if not self._is_measured(name):
+                raise UserError(f"{where}: {name} is of a measure that the entry does not list in measures")
+        fitting = {name: value for name, value in shared.items() if is_used(name, model, self.source)}
+        both = {**{name: value for name, value in fitting.items() if self._is_measured(name)}, **own}
+        return {name: both[name] for name in TABLE if name in both}
+
+    def _is_measured(self, name):
+        """Tell whether a constant is one of a run, or of a measure that the entry lists."""
+        needed = {NOISE: "kernel_quality", BRANCHING: "branching_factor"}.get(TABLE[name].program)
+        return needed is None or needed in self.measures
 
     def _source(self):
         """Return the DataSource, and make the path of a data file absolute."""

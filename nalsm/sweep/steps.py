@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from nalsm.constants import BRANCHING, NETWORK, NOISE, TRAINING
 from nalsm.datasets import inputs_of, is_simulated, program_name
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, open_record
+from nalsm.support.constants import as_text
 from nalsm.support.errors import NalsmError, UserError
 from nalsm.sweep.plan import Cell, PlannedNetwork, computed_measures
 
@@ -71,17 +73,20 @@ def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
     steps = [
         step(
             "network", "generate_spatial_network.py", [network.kind, network.number, *network.dims],
-            [f"--seed={network.seed}", *places.flags("networks")], lambda: _has_network(network, places),
+            [f"--seed={network.seed}", *_set(cell, NETWORK), *places.flags("networks")],
+            lambda: _has_network(network, places),
         ),
         step(
             "training", program_name(cell.model, cell.dataset), _training_answers(cell),
-            [*_settings_flags(cell), *places.flags("data", "networks", "output")], lambda: is_trained(cell, places),
+            [*_settings_flags(cell), *_set(cell, TRAINING), *places.flags("data", "networks", "output")],
+            lambda: is_trained(cell, places),
         ),
     ]  # fmt: skip
     if "branching_factor" in cell.measures:
         steps.append(
             step(
-                "branching factor", "compute_branching_factor.py", [version], places.flags("networks", "output"),
+                "branching factor", "compute_branching_factor.py", [version],
+                [*_set(cell, BRANCHING), *places.flags("networks", "output")],
                 lambda: _has_measure("branching_factor", cell, places),
             )
         )  # fmt: skip
@@ -90,11 +95,11 @@ def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
         steps += [
             step(
                 "noisy test set", program_name(cell.model, cell.dataset, noise=True), _noise_answers(cell),
-                folders, lambda: _has_noisy_counts(cell, places),
+                [*_set(cell, NOISE), *folders], lambda: _has_noisy_counts(cell, places),
             ),
             step(
                 "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, cell.source.letter],
-                places.flags("output"), lambda: _has_measure("kernel_quality", cell, places),
+                [*_set(cell, NOISE), *places.flags("output")], lambda: _has_measure("kernel_quality", cell, places),
             ),
         ]  # fmt: skip
     return steps
@@ -124,6 +129,10 @@ def _settings_flags(cell: Cell) -> list[str]:
     given = [f"--{name.replace('_', '-')}={value}" for name, value in cell.given.items() if name not in answered]
     options = [knob for knob in MODELS[cell.model].options if knob.name in cell.knobs]
     return [*given, *(f"{knob.flag}={cell.knobs[knob.name]}" for knob in options)]
+
+
+def _set(cell: Cell, program: str) -> list[str]:
+    return [f"--set={text}" for text in as_text(cell.constants_of(program))]
 
 
 def require_data(cell: Cell, data_dir: Path) -> None:
@@ -172,11 +181,12 @@ def _has_network(planned: PlannedNetwork, places: Places) -> bool:
     if not path.exists():
         return False
     network = Network.load(path)
-    found = (network.dims and tuple(network.dims), network.n_inputs, network.seed)
-    if found != (planned.dims, inputs_of(planned.kind), planned.seed):
+    found = (network.dims and tuple(network.dims), network.n_inputs, network.seed, network.constants)
+    if found != (planned.dims, inputs_of(planned.kind), planned.seed, dict(planned.constants)):
+        constants = "".join(f", {text}" for text in as_text(dict(planned.constants)))
         raise UserError(
             f"{path} is another network than the sweep's ({' x '.join(map(str, planned.dims))}, "
-            f"{inputs_of(planned.kind)} inputs, seed {planned.seed}); choose another `first` in the sweep's "
+            f"{inputs_of(planned.kind)} inputs, seed {planned.seed}{constants}); choose another `first` in the sweep's "
             "networks, or name another --networks-dir"
         )
     return True
@@ -204,27 +214,29 @@ def _is_of(cell: Cell, record: RunRecord) -> bool:
     identity = record.identity
     wanted = {name: value for name, value in cell.settings.items() if name in identity}
     wanted |= {"knobs": cell.knobs}
+    same_constants = record.constants == cell.constants_of(TRAINING)
     wanted |= {"model": cell.model, "dataset": cell.dataset, "network_number": cell.network.number}
     if cell.settings["engine"] == "auto":
         wanted.pop("engine", None)
-    return record.readout == cell.readout and all(identity.get(name) == value for name, value in wanted.items())
+    same_settings = all(identity.get(name) == value for name, value in wanted.items())
+    return record.readout == cell.readout and same_constants and same_settings
 
 
-def measures_of(record: RunRecord) -> dict[str, dict]:
+def measures_of(record: RunRecord, cell: Cell) -> dict[str, dict]:
     """Return the measures of a finished run by name: values and the parameters they were computed with.
 
-    A measure that is incomplete, or was computed with other parameters than the published figures, is left out.
+    A measure that is incomplete, or was computed with other parameters than the cell's, is left out.
     """
-    found = {name: MEASURES[name].read_with(record) for name in computed_measures()}
+    found = {name: MEASURES[name].read_with(record, cell.parameters_of(name)) for name in computed_measures()}
     return {name: values for name, values in found.items() if values}
 
 
 def _has_measure(name: str, cell: Cell, places: Places) -> bool:
     record = trained_record(cell, places)
-    return record is not None and MEASURES[name].is_done(record)
+    return record is not None and MEASURES[name].is_done(record, cell.parameters_of(name))
 
 
 def _has_noisy_counts(cell: Cell, places: Places) -> bool:
     record = trained_record(cell, places)
-    noisy = record and open_noise(record)
+    noisy = record and open_noise(record, cell.constants_of(NOISE))
     return bool(noisy and noisy.identity and noisy.is_finished())

@@ -18,6 +18,7 @@ from nalsm.runs.record import RunRecord
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import write_text
+from nalsm.support.constants import Value
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.steps import Places, measures_of, trained_record
@@ -42,6 +43,7 @@ class StoredRun:
     seconds : wall-clock time of each stage; peak_memory_bytes : None where it was not noted
     versions : of the program and its packages; started : date and time
     digest : SHA-256 of the accuracies of all cycles
+    constants : those that differ from the published ones, by name; None if none does. `network` has its own
     readout : one of `nalsm.runs.readouts.READOUTS`; with ridge, a cycle is a strength of the penalty
     """
 
@@ -66,6 +68,12 @@ class StoredRun:
     started: str
     digest: str
     readout: str = PUBLISHED
+    constants: dict[str, Value] | None = None
+
+    @property
+    def all_constants(self) -> dict[str, Value]:
+        """The constants of the network and of the run that differ from the published ones, by name."""
+        return {**self.network.get("constants", {}), **(self.constants or {})}
 
     @property
     def label(self) -> str:
@@ -165,7 +173,7 @@ def taken_into(
         record = trained_record(cell, places)
         try:
             if record:
-                runs = merged(runs, stored_run(TrainedRun(record, places.networks_dir), measures_of(record)))
+                runs = merged(runs, stored_run(TrainedRun(record, places.networks_dir), measures_of(record, cell)))
         except UserError as error:
             say(f"{cell.title}: not stored: {error}")
         except MachineError as error:
@@ -208,6 +216,7 @@ def stored_run(run: TrainedRun, measures: dict[str, dict]) -> StoredRun:
         started=session.get("started", ""),
         digest=content_checksum({ACCURACY_NAMES[split]: curve.astype("<f8") for split, curve in curves.items()}, {}),
         readout=record.readout,
+        constants=record.constants or None,
     )
 
 
@@ -229,5 +238,6 @@ def _network(run: TrainedRun) -> dict:
         _NETWORKS[key] = {
             "number": number, "sha256": sha256, "dims": [int(size) for size in network.dims or ()],
             "neurons": network.n_liquid, "inputs": network.n_inputs, "seed": network.seed,
+            **({"constants": network.constants} if network.constants else {}),
         }  # fmt: skip
     return _NETWORKS[key]
