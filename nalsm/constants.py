@@ -15,7 +15,9 @@ from nalsm.datasets.noise import NoiseConstants
 from nalsm.evaluation.branching import BranchingConstants
 from nalsm.models import Model
 from nalsm.network import NetworkConstants
+from nalsm.optimiser import ReadoutConstants
 from nalsm.rules import RuleConstants
+from nalsm.runs.readouts import PUBLISHED as READOUT
 from nalsm.runs.record import RUN_CONSTANTS
 from nalsm.support.constants import About, Constants, Value, constants_of, default_of, plain
 from nalsm.support.errors import UserError
@@ -143,6 +145,9 @@ def require_fitting(
     values: Mapping[str, Value], model: Model, source: DataSource, answers: Mapping[str, object]
 ) -> None:
     """Raise UserError for constants that cannot go with other settings of a training program, as far as known."""
+    of_readout = [name for name in values if TABLE[name].group is ReadoutConstants]
+    if of_readout and answers.get("readout", READOUT) != READOUT:
+        raise UserError(f"--set: {of_readout[0]} changes nothing with --readout {answers['readout']}; leave it out")
     bound, weight = values.get("weight_bound"), answers.get("initial_weight")
     if model.initialisation and isinstance(bound, float) and isinstance(weight, float) and weight > bound:
         raise UserError(f"INTIAL_ABS_W_SCLR: read {weight:g}, but weight_bound is {bound:g}; choose one of them anew")

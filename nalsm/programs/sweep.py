@@ -9,6 +9,7 @@ import click
 
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType
+from nalsm.constants import listing
 from nalsm.network import network_path
 from nalsm.runs.settings import chosen_folder
 from nalsm.support.cluster_address import check_address
@@ -18,6 +19,12 @@ from nalsm.sweep.plan import Cell, Sweep, read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, require_data, require_draws, steps_of
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def _list_constants(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        click.echo(listing())
+        context.exit()
 
 
 @click.command(name="sweep")
@@ -41,6 +48,8 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 @click.option("--data-dir", type=PathType(), help="Folder of the data sets (datasets/).")
 @click.option("--networks-dir", type=PathType(), help="Folder of the networks (networks/).")
 @click.option("--output-dir", type=PathType(), help="Folder of the version folders (train_data/).")
+@click.option("--constants", is_flag=True, is_eager=True, expose_value=False, callback=_list_constants,
+              help="List the constants that [constants] can set, and exit.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print only which programs start, what fails, and the summary.")
 def main(
     files: Sequence[Path], networks: int | None, only: Sequence[int], as_script: bool, only_list: bool,

@@ -144,15 +144,8 @@ class Cell:
         """What decides the run: equal for two cells that would compute the same."""
         unimportant = (*_NOT_IN_FILES, "gpu", "threads", "cluster", "memory_budget", "batches_per_block")
         settings = {name: value for name, value in self.settings.items() if name not in unimportant}
-        constants = tuple(self.constants.items())
-        return (
-            self.model,
-            self.dataset,
-            self.network.dims,
-            self.network.seed,
-            constants,
-            tuple(sorted(settings.items())),
-        )
+        values = tuple(self.constants.items()), tuple(sorted(settings.items()))
+        return self.model, self.dataset, self.network.dims, self.network.seed, *values
 
 
 @dataclass(frozen=True)

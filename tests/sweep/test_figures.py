@@ -27,7 +27,7 @@ def run(
     return SimpleNamespace(
         model=model, knobs=knobs, test=test, valid=valid, dataset=dataset, seed=network if seed is None else seed,
         network={"neurons": neurons, "seed": network, "sha256": str(network)}, sizes={**FULL, **sizes},
-        measures=measures, readout=readout,
+        measures=measures, readout=readout, all_constants={},
     )  # fmt: skip
 
 

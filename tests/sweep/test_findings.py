@@ -41,7 +41,7 @@ def test_holm():
 
 def group(weight, *runs):
     knobs = {"initial_weight": weight}
-    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs=knobs, full_knobs=knobs, has_own_seed=True, label="LSM",
+    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs=knobs, full_knobs=knobs, has_own_seed=True, label="LSM", constants={},
                            network=SimpleNamespace(dims=(10, 10, 10), n_liquid=1000))  # fmt: skip
     sizes = {"train_samples": 1, "valid_samples": 1, "test_samples": 1, "sample_ms": 1, "cycles": 1}
     return Group(cell, tuple(
