@@ -41,8 +41,8 @@ def test_holm():
 
 def group(weight, *runs):
     knobs = {"initial_weight": weight}
-    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs=knobs, full_knobs=knobs, has_own_seed=True, label="LSM", constants={},
-                           network=SimpleNamespace(dims=(10, 10, 10), n_liquid=1000))  # fmt: skip
+    cell = SimpleNamespace(model="LSM", dataset="MNIST", knobs=knobs, full_knobs=knobs, has_own_seed=True, label="LSM",
+                           constants={}, network=SimpleNamespace(dims=(10, 10, 10), n_liquid=1000))  # fmt: skip
     sizes = {"train_samples": 1, "valid_samples": 1, "test_samples": 1, "sample_ms": 1, "cycles": 1}
     return Group(cell, tuple(
         SimpleNamespace(network={"sha256": network}, valid=valid, test=test, knobs=cell.knobs, sizes=sizes)
