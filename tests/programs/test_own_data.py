@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from click.testing import CliRunner
-from own_files import CLASSES, image_file, recordings
+from own_files import CLASSES, image_file, recording, recordings
 from small_runs import RUNNERS
 
 from nalsm.datasets import OWN, pack_events
@@ -237,3 +237,23 @@ def test_a_sweep(place):
         file.write_text(SWEEP.replace(before, after))
         with pytest.raises(UserError, match=words):
             read_sweep(file)
+
+
+def test_the_ten_lines_of_the_guide(tmp_path, monkeypatch):
+    """They run as they stand on a folder of CSV files; only the numbers of snapshots and cycles are smaller here."""
+    for label in range(3):
+        (tmp_path / "recordings" / CLASSES[label]).mkdir(parents=True)
+        for number in range(15):
+            events = recording(label, number, duration_us=290_000)
+            lines = [f"{t},{x},{y},{int(p)}\n" for t, x, y, p in events.tolist()]
+            (tmp_path / "recordings" / CLASSES[label] / f"{number}.csv").write_text("".join(lines))
+    monkeypatch.chdir(tmp_path)
+    guide = (RUNNERS.parent / "docs" / "own_data.md").read_text()
+    python, shell = (re.search(rf"```{kind}\n(.*?)```", guide, re.DOTALL)[1] for kind in ("python", "sh"))
+    assert len((python + shell).splitlines()) == 10
+    exec(python, {})
+    network, train = (shlex.split(line)[2:] for line in shell.splitlines())
+    asked(network_command(tmp_path), (), *network)
+    said = asked(training_command("NALSM", OWN, tmp_path), (), *train, "--init-samples=10", "--cycles=3")
+    assert "own data packed: 2,312 inputs, 3 classes, samples: 30 to train, 6 to validate, 9 to test" in said
+    assert "test accuracy" in said

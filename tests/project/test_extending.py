@@ -158,9 +158,7 @@ def test_model_data_set_and_measure_in_the_programs(trained):
 
 
 def test_a_run_without_its_module_says_what_is_missing(trained):
-    with pytest.raises(
-        DamagedFile, match=r"model 'LSM\+HSTDP'; if it is one of yours, .* NALSM_EXTENSIONS"
-    ):
+    with pytest.raises(DamagedFile, match=r"model 'LSM\+HSTDP'; if it is one of yours, .* NALSM_EXTENSIONS"):
         open_record(trained / "train_data", 7)
 
 
