@@ -1,15 +1,30 @@
 """What a program prints while it works: a bar on a terminal, otherwise a plain line every few seconds."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 from nalsm.support.tuning import TUNING
 
 _LINE = "{desc}: {n_fmt} of {total_fmt}{unit} ({percentage:.0f} %), {rate_noinv_fmt}, {remaining} left{postfix}"
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
+_BARS = (  # the first that fits beside a bar of ten cells is shown
+    "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_noinv_fmt}, {n_fmt}/{total_fmt}{unit}{postfix}",
+    "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_noinv_fmt}{postfix}",
+    "{desc}: {percentage:3.0f}%|{bar}| {remaining} left{postfix}",
+    "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_noinv_fmt}",
+    "{desc}: {percentage:3.0f}%|{bar}| {remaining} left",
+    "{desc}: {percentage:3.0f}%, {remaining} left",
+)
+_BARS_AT_START = (  # nothing was done yet that a rate could be told from
+    "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}",
+    "{desc}: {percentage:3.0f}%|{bar}|",
+    "{desc}: {percentage:3.0f}%",
+)
+_CELLS = 10  # of a bar, at least
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -36,16 +51,12 @@ def progress(total: int, label: str, unit: str, done: int = 0, quiet: bool = Fal
 
     done : how many a resumed run had done before; they do not count for the rate
     """
-    from tqdm import tqdm
-
     if quiet or sys.stdout is None or not sys.stdout.isatty():
         meter = _Lines(total, label, unit, done, quiet)
         yield meter
         meter.finish()
         return
-    with tqdm(
-        total=total, initial=done, desc=label, unit=f" {unit}", bar_format=_BAR, dynamic_ncols=True, file=sys.stdout
-    ) as bar:
+    with _terminal_bar()(total=total, initial=done, desc=label, unit=f" {unit}", file=sys.stdout) as bar:
         yield _Bar(bar)
 
 
@@ -61,12 +72,44 @@ class _Bar:
         self.bar.update(n)
 
 
+@cache
+def _terminal_bar() -> type:
+    """Return tqdm's bar, made to fit terminals of any width, also after a change of the width."""
+    from tqdm import tqdm
+
+    class TerminalBar(tqdm):
+        drawn = 0  # characters of the line on the terminal
+
+        @property
+        def width(self) -> int:
+            return shutil.get_terminal_size().columns - 1  # the last column would begin a new line on some terminals
+
+        def __str__(self) -> str:
+            values = self.format_dict | {"ncols": None}
+            for form in _BARS if self.n > self.initial else _BARS_AT_START:
+                before, bar, after = form.partition("{bar}")
+                without = self.format_meter(**values | {"bar_format": before + after})
+                if len(without) + _CELLS * bool(bar) <= self.width:
+                    break
+            return self.format_meter(**values | {"bar_format": form, "ncols": self.width})[: self.width]
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            text = str(self) if msg is None else msg
+            rows = max(0, self.drawn - 1) // (self.width + 1)  # that a narrower terminal has made of the line
+            self.fp.write("\r" + f"\x1b[{rows}A" * bool(rows) + f"\x1b[J{text}")
+            self.fp.flush()
+            self.drawn = len(text)
+
+    return TerminalBar
+
+
 class _Lines:
     """The plain form, for pipes and log files."""
 
     def __init__(self, total: int, label: str, unit: str, done: int, quiet: bool):
         self.total, self.label, self.unit, self.initial, self.quiet = total, label, unit, done, quiet
         self.n, self.note = done, ""
+        self.printed = done
         self.begin = self.last = time.monotonic()
 
     def update(self, n: int, note: str = "") -> None:
@@ -76,13 +119,13 @@ class _Lines:
             self._print()
 
     def finish(self) -> None:
-        if self.n > self.initial:
+        if self.n > self.printed:
             self._print()
 
     def _print(self) -> None:
         from tqdm import tqdm
 
-        self.last = time.monotonic()
+        self.last, self.printed = time.monotonic(), self.n
         line = tqdm.format_meter(
             self.n, self.total, self.last - self.begin, initial=self.initial, prefix=self.label, unit=f" {self.unit}",
             bar_format=_LINE, postfix=self.note,
