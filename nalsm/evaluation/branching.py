@@ -29,7 +29,7 @@ from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
 from nalsm.runs.recording import recorded_samples, recording_of
-from nalsm.support.constants import Constants, constant, constants_of, differing
+from nalsm.support.constants import Constants, chosen, constant, constants_of, differing
 from nalsm.support.errors import DamagedFile, UserError
 
 
@@ -214,14 +214,16 @@ def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = No
 
 
 def _impossible(settings: Mapping[str, Any], source: DataSource) -> str:
-    shortest = 2 * (PUBLISHED.branching_margin_ms + PUBLISHED.branching_window_ms) + 1
+    values = settings.get("constants") or {}
+    own = chosen(BranchingConstants, values)
+    shortest = 2 * (own.branching_margin_ms + own.branching_window_ms) + 1
     if settings["sample_ms"] < shortest:
         return f"a presentation of {settings['sample_ms']} ms is too short for it: it takes {shortest} ms or more"
     sizes = [settings[f"{split}_samples"] for split in SPLITS]
-    constants = recording_of(source, sizes, settings.get("constants") or {})
+    constants = recording_of(source, sizes, values)
     batches = range(max(sizes) // settings["batch_size"])
     if not any(recorded_samples(number, settings["batch_size"], constants) for number in batches):
-        return "a run with these settings keeps no spikes (a run keeps those of one batch in 10,000 samples of a split)"
+        return "a run with these settings keeps no spikes (see recorded_every and recorded_samples of --constants)"
     return ""
 
 

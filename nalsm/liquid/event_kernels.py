@@ -392,7 +392,7 @@ def _send_and_learn(j, projection, source, neurons, peak, slope, offset, low, hi
         new = min(max(new, low), high)
         source.weights[k] = new
         neurons.current[i] += old * lift
-        neurons.change[i] += new - old
+        neurons.change[i] += (new - old) * peak
 
 
 @njit

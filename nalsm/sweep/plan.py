@@ -278,7 +278,7 @@ class _Entry:
             if question.check and question.name not in _NOT_IN_FILES:
                 self._blamed(question.check, settings[question.name], settings)
         for measure in self.measures:
-            reason = MEASURES[measure].impossible(settings, self.source)
+            reason = MEASURES[measure].impossible({**settings, "constants": self.constants}, self.source)
             if reason:
                 raise UserError(f"{self.where}: measures has {measure}, but {reason}")
         model = MODELS[self.model]

@@ -1,7 +1,8 @@
 """The liquid a second time, slow and plain: what the engines are tested against.
 
 Written from the model's description alone, as dense [post, pre] matrices and nine numbered actions a
-step. It shares no code and no constant with the engines; of `nalsm.rules` it reads the parameters.
+step. It shares no code with the engines, and of their constants only those of plasticity, which it reads with the
+parameters of a rule.
 """
 
 from types import SimpleNamespace
@@ -19,15 +20,16 @@ class DenseLiquid:
     summation may decide otherwise, and nothing can be concluded from a difference.
     """
 
-    def __init__(self, network, watched=None):
+    def __init__(self, network, watched=None, **neuron):
+        """neuron : constants of the neurons that are not the published ones"""
+        membrane = {"membrane_tau_ms": 64, "threshold": 20, "refractory_ms": 2}
+        self.neuron = SimpleNamespace(**{**membrane, "input_pulse": 100, "synapse_tau_ms": 1, **neuron})
         self.network = network
         self.n_liquid, self.n_neurons = network.n_liquid, network.n_neurons
         number = np.arange(self.n_neurons)
         self.watched = number >= 0 if watched is None else watched  # by the astrocyte
         self.inhibitory = (number >= network.n_exc) & (number < self.n_liquid)
         self.input = number >= self.n_liquid
-        self.low = np.where(self.inhibitory | self.input, f32(-3), f32(0))  # bounds by pre-synaptic neuron
-        self.high = np.where(self.inhibitory, f32(0), f32(3))
         self.exists = np.zeros((self.n_liquid, self.n_neurons), bool)
         self.exists[network.post, network.pre] = True
         self.closest = np.inf
@@ -61,6 +63,8 @@ class DenseLiquid:
 
     def _run_sample(self, raster, state, rule):
         state.eta = state.depression = state.bias = f32(getattr(rule, "learning_rate", 0))
+        if rule.has_astrocyte and rule.constants.astrocyte_bias is not None:
+            state.depression = state.bias = f32(rule.constants.astrocyte_bias)
         state.astrocyte_weight = f32(getattr(rule, "astrocyte_weight", 0))
         steps = [self.step(state, np.asarray(pulses) != 0, rule) for pulses in raster]
         spikes = np.array([spikes for spikes, _ in steps]).reshape(len(raster), self.n_neurons)
@@ -79,36 +83,41 @@ class DenseLiquid:
 
     def step(self, state, pulses, rule):
         """Go on by 1 ms; returns (spikes, A before its decay)."""
-        r = self.n_liquid
+        r, neuron, constants = self.n_liquid, self.neuron, rule.constants
         # 1. Spikes
         able = state.refractory <= 0
-        spikes = able & (state.potential >= 20)
-        self._watch(state.potential[:r][able[:r]], [20])
+        spikes = able & (state.potential >= f32(neuron.threshold))
+        self._watch(state.potential[able], [neuron.threshold])
         # 2. Reset; calcium
         state.potential = np.where(spikes, f32(0), state.potential)
         if rule.uses_calcium:
-            state.calcium = state.calcium - state.calcium / f32(1000) + spikes[:r]
+            state.calcium = state.calcium - state.calcium / f32(constants.calcium_tau_ms) + spikes[:r]
         # 3. Kernel
-        state.kernel = np.where(spikes, f32(1), state.kernel)
+        state.kernel = np.where(spikes, f32(1 / neuron.synapse_tau_ms), state.kernel)
         # 4. Potential
-        drive = np.concatenate([state.weights @ state.kernel, f32(100) * pulses])
-        state.potential = state.potential + drive - state.potential / f32(64)
+        drive = np.concatenate([state.weights @ state.kernel, f32(neuron.input_pulse) * pulses])
+        state.potential = state.potential + drive - state.potential / f32(neuron.membrane_tau_ms)
         # 5. Kernel decay
-        state.kernel = state.kernel * f32(np.exp(-1))
+        state.kernel = state.kernel * f32(np.exp(-1 / neuron.synapse_tau_ms))
         # 6. Refractory
-        state.refractory = np.where(spikes, f32(2), state.refractory - f32(1))
+        state.refractory = np.where(spikes, f32(neuron.refractory_ms), state.refractory - f32(1))
         # 7. Plasticity
         if rule.learns:
             change = self._change(state, spikes, rule)
-            state.weights = np.where(self.exists, np.clip(state.weights + change, self.low, self.high), f32(0))
+            bound = f32(constants.weight_bound)
+            low = np.where(self.inhibitory | self.input, -bound, f32(0))  # by pre-synaptic neuron
+            high = np.where(self.inhibitory, f32(0), bound)
+            state.weights = np.where(self.exists, np.clip(state.weights + change, low, high), f32(0))
         # 8. Trace
-        state.trace = f32(0.9047744744744745) * (state.trace + f32(0.1) * spikes)
+        tau = constants.trace_tau_ms
+        decay = 0.9047744744744745 if tau == 10 else np.exp(-1 / tau)
+        state.trace = f32(decay) * (state.trace + f32(constants.trace_step) * spikes)
         # 9. Astrocyte, then the decays
         if rule.has_astrocyte:
             seen = spikes & self.watched
             difference = f32(np.count_nonzero(seen[:r])) - f32(np.count_nonzero(seen[r:]))
             goal = state.astrocyte_weight * difference + state.bias
-            state.depression = state.depression + (goal - state.depression) / f32(100)
+            state.depression = state.depression + (goal - state.depression) / f32(constants.astrocyte_tau_ms)
         depression = state.depression
         if hasattr(rule, "decay"):
             decay = f32(rule.decay)
