@@ -127,7 +127,8 @@ def test_mistakes_on_the_command_line(tmp_path):
 
 def test_the_files_have_the_cells_of_the_paper():
     """Every published setting on MNIST and Fashion-MNIST, the table's on N-MNIST; ten networks of the main cells."""
-    sweeps = [read_sweep(path) for path in sorted((ROOT / "sweeps").glob("*.toml"))]
+    paths = [path for path in sorted((ROOT / "sweeps").glob("*.toml")) if "data_file" not in path.read_text()]
+    sweeps = [read_sweep(path) for path in paths]  # without those of own data
     require_no_conflicts(sweeps)
     cells = [cell for sweep in sweeps for cell in sweep.cells]
     planned = Counter(cell_of(cell, cell.network.n_liquid) for cell in cells if cell.has_own_seed)
