@@ -18,13 +18,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from threads import cycle_ms, made_blocks, thread_rows
 from timing import median_seconds
 
 from nalsm.datasets import DATA_SOURCES
 from nalsm.liquid import open_liquid
 from nalsm.models import MODELS
 from nalsm.network import Network
-from nalsm.readout import CountBlock, Readout
+from nalsm.readout import Readout
 from nalsm.runs.count_blocks import CountBlocks
 from nalsm.support.resources import (
     cores,
@@ -98,37 +99,16 @@ class Bench:
         yield from start_up_rows(self.network)
 
     def readout(self):
-        """A whole cycle as in a run: 50,000 samples train while 70,000 of the cycle before are evaluated."""
-        from concurrent.futures import ThreadPoolExecutor
+        yield "readout cycle, 50,000 + 10,000 + 10,000 samples", cycle_ms(made_blocks(SEED), self.cores), "ms", "35"
 
-        random = np.random.default_rng(SEED)
-        blocks = [
-            CountBlock.pack(random.poisson(8, (10, 250, 1000)), random.integers(0, 10, (10, 250))) for _ in range(28)
-        ]
-        readout = Readout(1000)
-
-        def evaluate(parameters):
-            frozen = Readout.from_parameters(*parameters)
-            return sum(frozen.count_correct(block) for block in blocks)
-
-        def cycle():
-            evaluation = pool.submit(evaluate, (readout.weights, readout.biases))
-            for block in blocks[:20]:
-                readout.train_block(block)
-            evaluation.result()
-
-        with ThreadPoolExecutor(1) as pool:
-            seconds = median_seconds(cycle, 15)
-        yield "readout cycle, 50,000 + 10,000 + 10,000 samples", 1000 * seconds, "ms", "35"
+    def threads(self):
+        yield from thread_rows(self.network, self.dataset.train, SEED, self.cores)
 
     def streaming(self):
         """The same cycle through CountBlocks: all in memory, and with no memory at all allowed for counts."""
         from concurrent.futures import ThreadPoolExecutor
 
-        random = np.random.default_rng(SEED)
-        blocks = [
-            CountBlock.pack(random.poisson(8, (10, 250, 1000)), random.integers(0, 10, (10, 250))) for _ in range(28)
-        ]
+        blocks = made_blocks(SEED)
         readout = Readout(1000)
 
         def evaluate(parameters, splits):
@@ -143,7 +123,7 @@ class Bench:
 
         with ThreadPoolExecutor(1) as pool, tempfile.TemporaryDirectory() as folder:
             for where, budget in (("in memory", np.inf), ("streamed from a file", 0)):
-                splits = [CountBlocks(part, budget, folder) for part in (blocks[:20], blocks[20:24], blocks[24:])]
+                splits = [CountBlocks(part, budget, folder) for part in (blocks[:4], blocks[4:5], blocks[5:])]
                 yield f"readout cycle, counts {where}", 1000 * median_seconds(partial(cycle, *splits), 15), "ms", ""
 
 
@@ -158,8 +138,8 @@ def main():
     print(f"| {'what':<90} | {'measured':>9} | {'unit':<26} | {'at most':>7} |")
     print(f"|{'-' * 92}|{'-' * 11}|{'-' * 28}|{'-' * 9}|", flush=True)
     every = (
-        bench.network_generation, bench.rasters, bench.liquid, bench.competitors, bench.readout, bench.streaming,
-        bench.start_up,
+        bench.network_generation, bench.rasters, bench.liquid, bench.competitors, bench.readout, bench.threads,
+        bench.streaming, bench.start_up,
     )  # fmt: skip
     for rows in every:
         if only not in rows.__name__:

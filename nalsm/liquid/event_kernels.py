@@ -36,10 +36,12 @@ from nalsm.rules import (
     next_rates,
     numbers_of,
 )
+from nalsm.support.bits import trailing_zeros
 from nalsm.support.compiling import callback, compiled
 
 f32 = np.float32
 ZERO, ONE = f32(0.0), f32(1.0)
+ONE_BIT = np.uint64(1)
 # Kernels and traces below it are set to 0: their contribution is lost in the rounding of any weight or
 # potential, and arithmetic on numbers below 1e-38 is slow.
 NEGLIGIBLE = f32(1e-20)
@@ -201,6 +203,19 @@ def schedule_input_spikes(raster: np.ndarray, neuron: NeuronNumbers) -> InputSpi
 
 
 @njit
+def _list_filled(words, filled):
+    """List the words that are not 0 in `filled` (uint64, room for one more than all); return how many they are.
+
+    Without a branch, because the processor cannot foresee which words they are.
+    """
+    n = 0
+    for word in range(len(words)):
+        filled[n] = word
+        n += words[word] != 0
+    return n
+
+
+@njit
 def _spikes_of_pulses(raster, neuron, due, source, start):
     """Fill `due` and `source` with times and neurons, and start[t + 1] with their number; return how many there are.
 
@@ -209,16 +224,19 @@ def _spikes_of_pulses(raster, neuron, due, source, start):
     """
     steps, n_inputs = raster.shape
     last = np.full(n_inputs, -neuron.interval_ms, dtype=np.int32)  # last spike, or the one already due
-    n_words = n_inputs // 8
+    padded = np.zeros((n_inputs + 7) // 8 * 8, dtype=np.uint8)
+    words = padded.view(np.uint64)
+    filled = np.empty(len(words) + 1, dtype=np.uint64)
     n = 0
     for t in range(steps):
-        row = raster[t]
-        words = row[: 8 * n_words].view(np.uint64)
-        for word in range(n_words + 1):
-            if word < n_words and words[word] == 0:
-                continue
-            for j in range(8 * word, min(8 * word + 8, n_inputs)):
-                if row[j] and last[j] <= t:
+        for j in range(n_inputs):
+            padded[j] = raster[t, j] != 0
+        for k in range(_list_filled(words, filled)):
+            pulses = words[filled[k]]
+            while True:
+                j = np.uint64(8) * filled[k] + (trailing_zeros(pulses) >> np.uint64(3))
+                pulses &= pulses - ONE_BIT
+                if last[j] <= t:
                     spike = max(t + 1, last[j] + neuron.interval_ms)
                     last[j] = spike
                     if spike < steps:
@@ -226,6 +244,8 @@ def _spikes_of_pulses(raster, neuron, due, source, start):
                         source[n] = j
                         start[spike + 1] += 1
                         n += 1
+                if not pulses:
+                    break
     return n
 
 
@@ -319,15 +339,19 @@ def scatter_rows(projection: Projection, active: np.ndarray, rows: np.ndarray, v
 
 
 @njit
-def _find_spikes(neurons, t, spiking):
+def _find_spikes(neurons, t, spiking, filled):
     """List the spiking liquid neurons in `spiking`, ascending; return how many they are."""
     n = 0
     words = neurons.above.view(np.uint64)
-    for word in range(len(words)):
-        if words[word]:
-            for i in range(8 * word, 8 * word + 8):
-                spiking[n] = i
-                n += neurons.above[i] & (neurons.ready[i] <= t)
+    for k in range(_list_filled(words, filled)):
+        above = words[filled[k]]
+        while True:
+            i = np.uint64(8) * filled[k] + (trailing_zeros(above) >> np.uint64(3))
+            spiking[n] = i
+            n += neurons.ready[i] <= t
+            above &= above - ONE_BIT
+            if not above:
+                break
     return n
 
 
@@ -545,6 +569,7 @@ def run_sample(
     """
     neurons = fresh_neurons(calcium)
     spiking = np.empty(len(neurons.above) + 1, dtype=np.uint32)
+    filled = np.empty(len(neurons.above) // 8 + 1, dtype=np.uint64)
     hidden, hidden_inputs = np.empty_like(liquid.trace), np.empty_like(inputs.trace)
     liquid.kernel[:] = ZERO
     inputs.kernel[:] = ZERO
@@ -553,7 +578,7 @@ def run_sample(
     neuron, bound = wiring.neuron, numbers.weight_bound
 
     for t in range(len(input_spikes.start) - 1):
-        n_spiking = _find_spikes(neurons, t, spiking)
+        n_spiking = _find_spikes(neurons, t, spiking, filled)
         _reset(neurons, t, neuron.interval_ms, spiking, n_spiking, counts, recording)
         arriving = input_spikes.neurons[input_spikes.start[t] : input_spikes.start[t + 1]]
         if numbers.uses_calcium:

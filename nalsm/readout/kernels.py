@@ -195,6 +195,7 @@ def train_block(
     begin, end = _part(n_neurons, NEURONS, share, n_shares)
     # Its own copies: what another core has written is slow to read, and two cores that write to the same line of the
     # cache wait for each other.
+    own_squares, own_steps = squares[0][:, begin:end].copy(), steps[0][:, begin:end].copy()
     scaled = np.zeros((batch_size + 3, len(weights)), f32)
     gradient, bias_gradient = np.empty((len(weights), end - begin), f32), np.empty(n_classes, f32)
     loss = 0.0
@@ -215,10 +216,7 @@ def train_block(
         for row in range(0, len(weights), ROWS):
             add_outer_products(counts[batch], begin, scaled, row, gradient[row : row + ROWS])
         for row in range(len(weights)):
-            adadelta(
-                weights[row, begin:end], squares[0][row, begin:end], steps[0][row, begin:end],
-                gradient[row], rate, penalty,
-            )  # fmt: skip
+            adadelta(weights[row, begin:end], own_squares[row], own_steps[row], gradient[row], rate, penalty)
         if share == 0:
             bias_gradient[:] = 0
             for b in range(batch_size):
@@ -227,6 +225,8 @@ def train_block(
             adadelta(biases, squares[1], steps[1], bias_gradient, rate, f32(0))
             loss += losses.sum() / batch_size
         wait_for_all(arrived, (2 * batch + 2) * n_shares)
+    squares[0][:, begin:end] = own_squares
+    steps[0][:, begin:end] = own_steps
     return loss
 
 

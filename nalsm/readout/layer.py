@@ -25,6 +25,7 @@ from nalsm.readout import kernels
 from nalsm.readout.counts import CountBlock, largest_share
 from nalsm.readout.team import ALONE, Team
 
+_LINE = 16  # int64s that keep a counter away from the lines of the cache that threads write other things to
 _STATE = ("weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step")
 
 
@@ -96,7 +97,7 @@ class Readout:
         squares, steps = tuple(averages[:2]), tuple(averages[2:])
         rooms = {size: self._room(size) for size in {block.counts.shape[1] for block in blocks}}
         n_shares = self._team.size_for(max(rooms, default=0) * self.n_liquid)
-        arrived = np.zeros((len(blocks), 1), np.int64)
+        arrived = np.zeros((len(blocks), _LINE), np.int64)
 
         def work(share: int) -> float:
             loss = 0.0

@@ -20,6 +20,7 @@ from nalsm.support.resources import memory_bytes
 if TYPE_CHECKING:
     from nalsm.runs.session import Session
 
+_BLOCK_BYTES = 12_500_000  # in smaller blocks, threads would wait for each other at their ends for too large a share
 MEMORY_SHARE = 1 / 3  # of the machine's memory that counts may fill unless the settings say how much
 
 
@@ -111,10 +112,12 @@ def open_count_blocks(run: Session) -> dict[str, CountBlocks]:
 
 
 def _read_blocks(run, split):
-    """Yield the counts of a split from its files, BATCHS_PER_BLOCK batches at a time."""
-    n_batches = run.settings.sizes.of_splits[split] // run.settings.sizes.batch_size
-    for first in range(0, n_batches, run.settings.sizes.batches_per_block):
-        batches = range(first, min(first + run.settings.sizes.batches_per_block, n_batches))
+    """Yield the counts of a split from its files, BATCHS_PER_BLOCK batches at a time, or as many as fill a block."""
+    sizes = run.settings.sizes
+    n_batches = sizes.of_splits[split] // sizes.batch_size
+    n_together = max(sizes.batches_per_block, _BLOCK_BYTES // (sizes.batch_size * run.network.n_liquid))
+    for first in range(0, n_batches, n_together):
+        batches = range(first, min(first + n_together, n_batches))
         counts, labels = zip(*(_read_counts(run, run.folder.counts(split, batch)) for batch in batches), strict=True)
         yield CountBlock.pack(np.stack(counts), np.stack(labels))
 
