@@ -70,7 +70,7 @@ _COLUMNS = {
     "knobs": _Column("KNOBS", lambda s: _knobs(s) or "-", left=True, cut=True),
     "network": _Column("NET", lambda s: "-" if s.network is None else str(s.network)),
     "state": _Column("STATE", _state, left=True),
-    "note": _Column("NOTE", lambda s: " ".join(s.notes), left=True),
+    "note": _Column("NOTE", lambda s: " ".join(s.notes), left=True, cut=True),
     "test": _Column("TEST %", lambda s: _percent(s, "test"), lambda s: s.accuracies.get("test", -1)),
     "date": _Column("DATE", lambda s: s.started[:10] or "-", lambda s: s.started, left=True),
     **{measure.name: _measure(measure) for measure in MEASURE_COLUMNS},

@@ -36,8 +36,9 @@ def main(context: click.Context, output_dir: Path, sort: str | None, as_csv_text
     """List the runs, one a line: model, data, knobs, network, state, test accuracy, date.
 
     TEST % is the accuracy at the cycle with the best validation accuracy so far. NOTE says "reduced" of runs with fewer
-    samples, snapshots or cycles than the published ones. A terminal of more than 80 columns shows more: measures that
-    were computed with the published parameters, VALID %, SECONDS. --csv and --json have everything.
+    samples, snapshots or cycles than the published ones, and names constants and a
+    readout that are not the published ones. A terminal of more than 80 columns shows more: measures that were computed with the
+    published parameters, VALID %, SECONDS. --csv and --json have everything.
     """
     if context.invoked_subcommand:
         return
@@ -65,8 +66,8 @@ def measures_of(record: RunRecord) -> dict[str, dict]:
 
 def notes_of(record: RunRecord) -> list[str]:
     """Return what sets a run apart from the published ones."""
-    other = [] if record.readout == PUBLISHED else [f"{record.readout} readout"]
-    return [*(["reduced"] if is_reduced(record.identity) else []), *other, *as_text(record.constants)]
+    notes = {record.readout: record.readout != PUBLISHED, "reduced": is_reduced(record.identity)}
+    return [*(note for note, holds in notes.items() if holds), *as_text(record.constants)]
 
 
 def _finite(value: Any) -> Any:

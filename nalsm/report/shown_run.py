@@ -94,14 +94,15 @@ class ShownRun(TrainedRun):
     @property
     def published(self) -> Published | None:
         """The published accuracy to compare with; None for another readout than the published one."""
-        return None if self.record.readout != PUBLISHED else self.published_of("accuracy", "test")
+        return self.published_of("accuracy", "test")
 
     def published_of(self, measure: str, value: str) -> Published | None:
         """Return the published figure of a measure to compare with, or None if the paper has none."""
         return self._published(MEASURES[measure]).get(value)
 
     def _published(self, measure: Measure) -> dict[str, Published]:
-        if not self.n_liquid or decisive(self.constants):
+        other_readout = measure.name == "accuracy" and self.record.readout != PUBLISHED
+        if not self.n_liquid or other_readout or decisive(self.constants):
             return {}
         cell = self.record.model.name, self.record.dataset, self.n_liquid
         figures = {name: measure.closest_published(name, *cell, self.record.knobs) for name in measure.published(*cell)}

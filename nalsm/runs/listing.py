@@ -13,6 +13,7 @@ from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES, SPLITS
 from nalsm.runs.readouts import PUBLISHED, marked, point
 from nalsm.runs.record import RunRecord, best_cycle
+from nalsm.support.constants import Value
 from nalsm.support.errors import NalsmError, UserError
 
 
@@ -21,6 +22,7 @@ class RunStatus:
     """The state of a run, found without reading its counts.
 
     accuracies : fractions by split, at `best_cycle` (from 1), the first with the best validation accuracy
+    constants : those that differ from the published ones, by name
     measures : values by name of the measure, of a finished run
     readout : one of `nalsm.runs.readouts.READOUTS`
     seconds : of each stage so far, by name
@@ -34,6 +36,7 @@ class RunStatus:
     model: str = ""
     dataset: str = ""
     knobs: Knobs = field(default_factory=dict)
+    constants: dict[str, Value] = field(default_factory=dict)
     network: int | None = None
     seed: int | None = None
     readout: str = ""
@@ -78,6 +81,7 @@ def read_status(
             raise UserError("it contains no parameters of a run")
         record = RunRecord(folder, folder.open())
         status.model, status.dataset, status.knobs = record.model.name, record.dataset, record.knobs
+        status.constants = record.constants
         status.network, status.seed, status.readout = record.network_number, record.seed, record.readout
         status.started = str(record.sessions[0].get("started", ""))
         status.seconds = {str(stage): float(seconds) for stage, seconds in folder.seconds().items()}
