@@ -87,5 +87,5 @@ def commands(run: "ShownRun") -> list[str]:
         sizes = [f"--dim{k}={size}" for k, size in enumerate(network.dims, 1)]
         kind, number = record.source.network_kind, record.network_number
         lines.insert(0, ["python", "runners/generate_spatial_network.py", f"--dataset={kind}", f"--number={number}",
-                         *sizes, f"--seed={network.seed}"])  # fmt: skip
+                         *sizes, f"--seed={network.seed}", *(f"--set={text}" for text in as_text(network.constants))])  # fmt: skip
     return [shlex.join(line) for line in lines]

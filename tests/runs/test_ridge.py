@@ -109,7 +109,7 @@ def test_the_distance_is_that_of_the_runs(both):
 def test_the_page_compares_no_ridge_run(tmp_path):
     published_runs(tmp_path, readout="ridge")
     page, missing = page_of(tmp_path, PAPER.replace("[settings]", '[settings]\nreadout = "ridge"'))
-    assert [cell.version for cell in missing] == [13]
+    assert [cell.version for cell in missing] == [11, 12, 13]  # two of them lack kernel quality
     [row] = [line for line in page.splitlines() if line.startswith("| NALSM (ridge readout) |")]
     assert row.count("| - ") >= 5  # nothing published, no difference, interval or p
     (tmp_path / "page.json").unlink()
