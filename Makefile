@@ -7,9 +7,9 @@
 #                   Linux, x86-64)
 # make lock         write requirements/locked.txt from what .venv holds
 # make nmnist       download N-MNIST (1.2 GB) through tonic and pack it for fast reading
-# make paper        say what is left and how long it takes here, then make it: every MNIST and Fashion-MNIST cell of the paper with 1000 neurons, and the N-MNIST cells if the data
-#                   set is there: runs, measures, docs/results.md (hours; stop and restart it as you like; NETWORKS=3
-#                   for three networks of each cell)
+# make paper        say what is left and how long it takes here, then make it: every MNIST and Fashion-MNIST cell of
+#                   the paper with 1000 neurons, and the N-MNIST cells if the data set is there: runs, measures,
+#                   docs/results.md (stop and restart it as you like; NETWORKS=3 for three networks of each cell)
 # make figures      the paper's figures from docs/results.json, over the published runs: docs/figures.md
 # make sizes        NALSM with 500 to 27,000 neurons, into the same page
 # make bench        print the table of speeds (takes about five minutes; run nothing else meanwhile)
