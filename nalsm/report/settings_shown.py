@@ -69,8 +69,8 @@ def _title(name: str) -> str:
 def commands(run: "ShownRun") -> list[str]:
     """Return the lines for a shell that make the run's network, if that is known, and the run."""
     record = run.record
-    own = record.details.get(OWN_DATA) or {}
-    decisive = {**record.identity, **record.knobs, "data_file": own.get("file"), "rates": own.get("rates")}
+    data = record.details.get(OWN_DATA) or {}
+    decisive = {**record.identity, **record.knobs, "data_file": data.get("file"), "rates": data.get("rates")}
     values = {**record.details, **record.sessions[-1], **decisive, "version": record.version}
     flags = [
         f"{question.flag}={values[question.name]}"
@@ -86,6 +86,7 @@ def commands(run: "ShownRun") -> list[str]:
     if network and network.dims and network.seed is not None:
         sizes = [f"--dim{k}={size}" for k, size in enumerate(network.dims, 1)]
         kind, number = record.source.network_kind, record.network_number
+        own = [f"--set={text}" for text in as_text(network.constants)]
         lines.insert(0, ["python", "runners/generate_spatial_network.py", f"--dataset={kind}", f"--number={number}",
-                         *sizes, f"--seed={network.seed}", *(f"--set={text}" for text in as_text(network.constants))])  # fmt: skip
+                         *sizes, f"--seed={network.seed}", *own])  # fmt: skip
     return [shlex.join(line) for line in lines]
