@@ -72,7 +72,7 @@ def parsed(texts: Iterable[str], program: str) -> dict[str, Value]:
         if not equals:
             raise UserError(f"--set: read {text!a:.60}, expected NAME=VALUE, such as threshold=15")
         if name in values:
-            raise UserError(f"--set: {name} is given twice")
+            raise UserError(f"--set: {name!a:.60} is given twice")
         values[name] = value
     return checked(values, (program,), "--set")
 

@@ -1,11 +1,12 @@
 """Networks: drawn with the right probabilities, kept whole, and refused where they make no sense."""
 
+import math
 import re
 
 import numpy as np
 import pytest
 
-from nalsm.network import Network, log_path, network_path
+from nalsm.network import Network, NetworkConstants, log_path, network_path
 from nalsm.storage.files import write_arrays
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -365,3 +366,54 @@ def test_describe_what_is_not_known():
     assert re.search(r"^input +0 +0 +-$", text, re.MULTILINE)
     zero = Network.generate((1, 1, 2), 0, seed=0).describe()
     assert re.search(r"^seed +0$", zero, re.MULTILINE), "a seed of zero is a seed"
+
+
+# ---- other constants ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [1.0, 9.0])
+def test_probabilities_with_other_constants(length):
+    """Synapses of each type and distance: as many as expected, within four standard errors."""
+    scale = {("E", "E"): 0.5, ("E", "I"): 0.02, ("I", "E"): 0.9, ("I", "I"): 0.0}
+    network = Network.generate((9, 9, 9), 13, 3, NetworkConstants(0.5, 0.02, 0.9, 0.0, length, 0.31, 0.55))
+    assert network.n_exc == round(0.55 * 729)
+    assert np.count_nonzero(network.is_input) == math.floor(0.31 * 729 * 13)
+    positions, is_inhibitory = network.positions.astype(int), np.arange(729) >= network.n_exc
+    squared = ((positions[:, None] - positions[None]) ** 2).sum(axis=2)
+    found = np.zeros((729, 729), bool)
+    found[network.pre[~network.is_input], network.post[~network.is_input]] = True
+    for (a, b), c in scale.items():
+        pairs = np.logical_and.outer(is_inhibitory == (a == "I"), is_inhibitory == (b == "I"))
+        for low, high in ((1, 4), (5, 20), (21, 81), (82, 10**6)):
+            chosen = pairs & (low <= squared) & (squared <= high)
+            p = c * np.exp(-squared[chosen] / length**2)
+            assert abs(found[chosen].sum() - p.sum()) <= 4 * np.sqrt((p * (1 - p)).sum()) + 1e-9, (a, b, low)
+
+
+def test_other_constants_are_kept_with_the_network(tmp_path):
+    network = Network.generate((3, 3, 3), 10, 1, NetworkConstants(c_ee=0.25, excitatory_share=0.5))
+    assert network.constants == {"c_ee": 0.25, "excitatory_share": 0.5}
+    network.save(tmp_path / "n.h5")
+    assert Network.load(tmp_path / "n.h5").constants == network.constants
+    assert "\nconstants          c_ee=0.25, excitatory_share=0.5\n" in network.describe()
+    published = Network.generate((3, 3, 3), 10, 1)
+    assert published.constants == {}
+    assert "constants" not in published.describe()
+    assert Network.generate((3, 3, 3), 10, 1, NetworkConstants()).fingerprint == published.fingerprint
+
+
+@pytest.mark.parametrize("constants", [{"c_ee": 1.5}, {"other": 1.0}, {"c_ee": "x"}, [1], "c_ee"])
+def test_constants_of_a_file_are_checked(tmp_path, constants):
+    arrays = {name: np.zeros(0, np.int32) for name in ("pre", "post", "sign")}
+    numbers = {"n_exc": 1, "n_inh": 0, "n_inputs": 0, "dims": None, "seed": None}
+    write_arrays(tmp_path / "n.h5", arrays, {"format": "nalsm network 1", **numbers, "constants": constants})
+    with pytest.raises(UserError, match=r"n\.h5 is not valid: c"):
+        Network.load(tmp_path / "n.h5")
+
+
+def test_constants_without_synapses():
+    network = Network.generate((3, 3, 3), 10, 1, NetworkConstants(0, 0, 0, 0, 3.0, 0, 1))
+    assert (network.n_synapses, network.n_inh) == (0, 0)
+    for values in ({"c_ii": -0.1}, {"connection_length": 0}, {"input_density": 1.1}):
+        with pytest.raises(ValueError, match=next(iter(values))):
+            NetworkConstants(**values)

@@ -87,10 +87,11 @@ def _named(identity: dict) -> dict[str, object]:
     model = MODELS.get(identity.get("model", ""))
     all_knobs = model.all_knobs if model else ()
     titles = {knob.name: knob.names for knob in all_knobs}
+    constants = identity.get("constants")
     knobs = {**{knob.name: knob.default for knob in all_knobs if knob.default is not None}, **identity.get("knobs", {})}
     return {
         **{titles.get(name, name): value for name, value in knobs.items()},
-        **{f"{_SET} {name}": value for name, value in identity.get("constants", {}).items()},
+        **({f"{_SET} {name}": value for name, value in constants.items()} if isinstance(constants, dict) else {}),
         **{
             _NAMES.get(name) or _WORDS.get(name) or "--" + name.replace("_", "-"): value
             for name, value in identity.items()

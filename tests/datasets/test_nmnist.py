@@ -16,7 +16,7 @@ import pytest
 from recordings import recording_bytes
 
 from nalsm.datasets import DATA_SOURCES, nmnist
-from nalsm.datasets.events import EventSplit, fill_raster
+from nalsm.datasets.events import EventSplit, SnapshotConstants, fill_raster, starting_at
 from nalsm.datasets.nmnist_folder import folder_source, read_recording
 from nalsm.datasets.packing import (
     EVENTS,
@@ -196,6 +196,15 @@ def test_snapshots_start_at_1_to_278(tmp_path):
     assert set(starts) >= {1, 2, 277, 278}
     assert (min(starts), max(starts)) == (1, 278)
     assert abs(np.mean(starts) - 139.5) < 6  # four standard errors
+
+
+def test_snapshots_with_a_fixed_start(data):
+    samples, numbers = np.arange(50), np.arange(50)
+    fixed = starting_at(data, SnapshotConstants(7)).train.snapshots(samples, numbers, 20, seed=4)
+    for sample, snapshot in zip(samples, fixed, strict=True):
+        assert np.array_equal(raster_from_events(*made_up_events(sample), 300)[7:27], snapshot)
+    snapshots = starting_at(data, SnapshotConstants("random")).train.snapshots(samples, numbers, 20, 4)
+    assert np.array_equal(snapshots, data.train.snapshots(samples, numbers, 20, 4))
 
 
 def test_snapshots_longer_than_a_recording_are_refused(data):

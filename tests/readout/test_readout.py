@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from nalsm.optimiser import ReadoutConstants
 from nalsm.readout import CountBlock, Readout, Team, kernels, sample_factors
 from nalsm.runs.readout_training import divided
 
@@ -478,3 +479,22 @@ def test_fit_uses_all_samples_and_predicts_each_by_itself():
     assert [fitted.predict(counts[k : k + 1])[0] for k in range(120)] == predicted.tolist()
     with pytest.raises(ValueError, match="no samples"):
         fitted.fit(counts[:0], labels[:0])
+
+
+def test_other_constants_of_the_training():
+    """The learning rate scales the first step; a penalty keeps the weights small and adds to the loss."""
+    random = np.random.default_rng(1)
+    counts, labels = random.integers(0, 9, (20, 7)), random.integers(0, 10, 20)
+    one, other = Readout(7), Readout(7, constants=ReadoutConstants(readout_learning_rate=0.5))
+    one.train_batch(counts, labels)
+    other.train_batch(counts, labels)
+    np.testing.assert_allclose(other.weights, 5 * one.weights, rtol=1e-6)
+    np.testing.assert_allclose(other.biases, 5 * one.biases, rtol=1e-6)
+    small = Readout(7, constants=ReadoutConstants(readout_weight_penalty=100.0))
+    for _ in range(300):
+        one.train_batch(counts, labels)
+        loss = small.train_batch(counts, labels)
+    assert np.abs(small.weights).sum() < 0.3 * np.abs(one.weights).sum()
+    assert loss > 50 * (small.weights**2).sum()
+    with pytest.raises(ValueError, match="readout_learning_rate"):
+        ReadoutConstants(readout_learning_rate=-1)
