@@ -19,7 +19,7 @@ Indices are unsigned throughout, so Numba omits the test for negative ones.
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -47,6 +47,7 @@ ONE_BIT = np.uint64(1)
 NEGLIGIBLE = f32(1e-20)
 
 _first_rates = njit(first_rates)
+_next_rates = njit(next_rates)
 _calcium_gates = njit(calcium_gates)
 _calcium_leak = njit(calcium_leak)
 
@@ -140,7 +141,7 @@ class Recording(NamedTuple):
 
 
 # ---- the equations of a rule ------------------------------------------------------------------------
-# Kernels call them through addresses, so that they are compiled once for all rules.
+# Kernels call those of other modules through addresses, so that they are compiled once for all rules.
 
 _NUMBERS, _RATES = numba.typeof(numbers_of(Rule())), numba.typeof(first_rates(numbers_of(Rule())))
 _VALUES = numba.types.Array(numba.float32, 1, "C")
@@ -148,22 +149,35 @@ _GATES = numba.types.void(_NUMBERS, _VALUES, _VALUES, _VALUES)
 _NEXT_RATES = numba.types.Tuple((_RATES, numba.float32))(_NUMBERS, _RATES, numba.float32, numba.float32)
 
 
-def _calcium_gates_of_all(numbers, calcium, potentiates, depresses):
+class Addresses(NamedTuple):
+    """The equations of a rule that are not those of `nalsm.rules`.
+
+    own_gates, own_rates : the rule has such equations; if not, the kernels use those that are compiled into them
+    gates : (numbers, calcium, potentiates, depresses : float32 [R]) fills the last two; rates : as `next_rates`
+    """
+
+    own_gates: bool
+    own_rates: bool
+    gates: Any
+    rates: Any
+
+
+@njit
+def _gates_of_all(numbers, calcium, potentiates, depresses):
     for i in range(len(calcium)):
         potentiates[i], depresses[i] = _calcium_gates(numbers, calcium[i])
 
 
 _HERE = Path(__file__)
-_ADDRESSES = Equations(callback(_calcium_gates_of_all, _GATES, _HERE), callback(next_rates, _NEXT_RATES, _HERE))
+_KNOWN = Addresses(
+    False, False, callback(_gates_of_all.py_func, _GATES, _HERE), callback(next_rates, _NEXT_RATES, _HERE)
+)  # fmt: skip
 
 
 @cache
-def addresses_of(equations: Equations) -> Equations:
-    """Return the compiled functions of a rule, as the kernels take them. Those of other modules are compiled anew.
-
-    gates : (numbers, calcium, potentiates, depresses : float32 [R]) fills the last two; rates : as `next_rates`
-    """
-    gates, rates = _ADDRESSES
+def addresses_of(equations: Equations) -> Addresses:
+    """Return the equations of a rule as the kernels take them; those of other modules are compiled."""
+    addresses = _KNOWN
     if equations.gates is not calcium_gates:
         of_one = njit(equations.gates)
 
@@ -171,10 +185,10 @@ def addresses_of(equations: Equations) -> Equations:
             for i in range(len(calcium)):
                 potentiates[i], depresses[i] = of_one(numbers, calcium[i])
 
-        gates = numba.cfunc(_GATES)(of_all)
+        addresses = addresses._replace(own_gates=True, gates=numba.cfunc(_GATES)(of_all))
     if equations.rates is not next_rates:
-        rates = numba.cfunc(_NEXT_RATES)(equations.rates)
-    return Equations(gates, rates)
+        addresses = addresses._replace(own_rates=True, rates=numba.cfunc(_NEXT_RATES)(equations.rates))
+    return addresses
 
 
 # ---- input spikes ---------------------------------------------------------------------------------
@@ -378,7 +392,10 @@ def _update_calcium(neurons, numbers, equations, spiking, n_spiking):
         neurons.calcium[i] = _calcium_leak(numbers, neurons.calcium[i])
     for k in range(n_spiking):
         neurons.calcium[spiking[k]] += ONE
-    equations.gates(numbers, neurons.calcium, neurons.potentiates, neurons.depresses)
+    if equations.own_gates:
+        equations.gates(numbers, neurons.calcium, neurons.potentiates, neurons.depresses)
+    else:
+        _gates_of_all(numbers, neurons.calcium, neurons.potentiates, neurons.depresses)
 
 
 @njit
@@ -556,7 +573,7 @@ def run_sample(
     input_spikes: InputSpikes,
     calcium: np.ndarray,
     numbers: RuleNumbers,
-    equations: Equations,
+    equations: Addresses,
     counts: np.ndarray,
     recording: Recording,
 ) -> None:
@@ -602,10 +619,12 @@ def run_sample(
         _advance_potentials(neurons, neuron)
         _decay(liquid.kernel, neuron.kernel_decay)
         _decay(inputs.kernel, neuron.kernel_decay)
-        rates, depression = equations.rates(
-            numbers, rates, f32(_n_watched(wiring.watched, spiking, n_spiking)),
-            f32(_n_watched(wiring.watched_inputs, arriving, len(arriving))),
-        )  # fmt: skip
+        n_liquid = f32(_n_watched(wiring.watched, spiking, n_spiking))
+        n_inputs = f32(_n_watched(wiring.watched_inputs, arriving, len(arriving)))
+        if equations.own_rates:
+            rates, depression = equations.rates(numbers, rates, n_liquid, n_inputs)
+        else:
+            rates, depression = _next_rates(numbers, rates, n_liquid, n_inputs)
         if len(recording.astrocyte):
             recording.astrocyte[t] = depression
 
@@ -618,7 +637,7 @@ def initialise_samples(
     rasters: np.ndarray,
     calcium: np.ndarray,
     numbers: RuleNumbers,
-    equations: Equations,
+    equations: Addresses,
     counts: np.ndarray,
     recording: Recording,
 ) -> None:
@@ -635,7 +654,7 @@ def present_sample(
     input_weights: np.ndarray,
     raster: np.ndarray,
     numbers: RuleNumbers,
-    equations: Equations,
+    equations: Addresses,
     counts: np.ndarray,
     recording: Recording,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -663,7 +682,7 @@ def present_samples(
     input_weights: np.ndarray,
     rasters: np.ndarray,
     numbers: RuleNumbers,
-    equations: Equations,
+    equations: Addresses,
     counts: np.ndarray,
     recording: Recording,
 ) -> None:
