@@ -176,12 +176,13 @@ def test_measure_in_report_and_sweep(trained, modules):
     eigenvalues = np.linalg.eigvalsh(np.cov(counts, rowvar=False))
     dimensions = eigenvalues.sum() ** 2 / (eigenvalues**2).sum()
     assert 1 < dimensions < 64
-    assert measures_of(record)["participation_ratio"]["dimensions"] == pytest.approx(dimensions, abs=1e-3)
-    shown = ShownRun(trained / "train_data", 7, trained / "networks")
-    assert f"{dimensions:.1f} dimensions" in [measure.text for measure in shown.measured()]
     plan = read_sweep(file_of(trained, SWEEP))
     assert plan.cells[0].measures == ("participation_ratio",)
-    write_page([plan], [stored_run(shown, measures_of(record))], trained / "page.md")
+    measures = measures_of(record, plan.cells[0])
+    assert measures["participation_ratio"]["dimensions"] == pytest.approx(dimensions, abs=1e-3)
+    shown = ShownRun(trained / "train_data", 7, trained / "networks")
+    assert f"{dimensions:.1f} dimensions" in [measure.text for measure in shown.measured()]
+    write_page([plan], [stored_run(shown, measures)], trained / "page.md")
     assert f"| participation ratio | dimensions | 1 | **{dimensions:.3f}** |" in (trained / "page.md").read_text()
 
 
