@@ -1,11 +1,13 @@
 """Set bits of a word, one after another, in compiled code."""
 
+from typing import Any
+
 from numba import types
 from numba.extending import intrinsic
 
 
 @intrinsic
-def trailing_zeros(_typing, word):
+def trailing_zeros(_typing: Any, word: Any) -> Any:
     """Return the place of the lowest set bit of a uint64 that is not 0: uint64."""
 
     def generate(context, builder, _signature, arguments):
