@@ -5,6 +5,8 @@ import pytest
 from whole_runs import complete
 
 from nalsm.network import Network
+from nalsm.readout import Readout
+from nalsm.runs import load_run
 from nalsm.runs.initialisation import snapshot_samples
 from nalsm.runs.names import SPLITS
 from nalsm.runs.recording import recorded_samples
@@ -130,6 +132,16 @@ def test_readout_results_can_be_recomputed_from_the_files(place):
     assert np.array_equal(kept["W_best"], weights[best])
     assert np.array_equal(kept["W_last"], weights[7])
     assert kept["cycle_best"] == best + 1
+
+
+def test_fit_of_a_readout_trains_as_a_run_does(place):
+    run, result = complete(place)
+    loaded = load_run(7, run.folder.path.parent, place / "networks")
+    splits = {split: (loaded.counts[split], loaded.labels[split]) for split in SPLITS}
+    fitted = Readout(64).fit(*splits["train"], batch_size=25, cycles=8, validation=splits["valid"])
+    np.testing.assert_array_equal(fitted.weights, loaded.readout.weights)
+    np.testing.assert_array_equal(fitted.biases, loaded.readout.biases)
+    assert result.cycle == loaded.best_cycle
 
 
 def test_checkpoint_left_behind_by_a_kill_goes_away(place):
