@@ -10,12 +10,13 @@ from packaging.utils import canonicalize_name
 from small_runs import ROOT
 
 sys.path.insert(0, str(ROOT / "requirements"))
+from oldest import EXTRAS as USED
 from oldest import PROJECT, oldest_versions
 
 LOCKED_PYTHON = "3.11"
 BASE = [Requirement(line) for line in PROJECT["dependencies"]]
 EXTRAS = PROJECT["optional-dependencies"]
-TEST = [Requirement(line) for line in EXTRAS["test"] + EXTRAS["cluster"] if not line.startswith("nalsm[")]
+TEST = [Requirement(line) for extra in USED for line in EXTRAS[extra] if not line.startswith("nalsm[")]
 FOR_LOCK = [r for r in BASE if r.marker is None or r.marker.evaluate({"python_version": LOCKED_PYTHON})]
 
 
