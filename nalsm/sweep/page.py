@@ -136,18 +136,25 @@ def _accuracies(groups):
     )  # fmt: skip
     parts = [("", f"### {data}", "", *_simulated(data), *_table(headings, rows)) for data, rows in tables.items()]
     n_apart = sum(p < 0.05 for p in adjusted.values())
-    texts = (
+    texts = [
         "s.d.: standard deviation over networks, with n - 1. By samples: 95 % interval (Wilson) of the mean, as far "
-        "as it comes from the number of test samples. Difference: own mean minus published mean, in percentage points "
-        "and in published standard deviations, with the 95 % interval and the p of Welch's test; p (Holm) is adjusted "
-        f"for all {len(tested)} rows with three networks or more, and {n_apart} of them are below 0.05.",
-        "Rows with the best knob of each network: the knob is chosen by validation accuracy among the values that "
-        "were run. The paper's table has the best knob of each network for LSM and LSM+AP-STDP, so these rows are the "
-        "ones to compare with it; a row at a fixed knob stands beside the published runs at the same knob. For "
-        "LSM+AP-STDP with a fixed range, published runs exist only for the networks for which this range was best. In "
-        "the published LSM+STDP runs only the first sample of a batch learns; the rows with learning samples first "
-        "repeat them, in the others every sample learns.",
-    )
+        "as it comes from the number of test samples."
+    ]
+    if tested:
+        texts[0] += (
+            " Difference: own mean minus published mean, in percentage points and in published standard deviations, "
+            "with the 95 % interval and the p of Welch's test; p (Holm) is adjusted for all rows that have a p "
+            f"({len(tested)}, with three networks or more), and {n_apart} of them are below 0.05."
+        )
+    if any(comparisons):
+        texts.append(
+            "Rows with the best knob of each network: the knob is chosen by validation accuracy among the values that "
+            "were run. The paper's table has the best knob of each network for LSM and LSM+AP-STDP, so these rows are "
+            "the ones to compare with it; a row at a fixed knob stands beside the published runs at the same knob. "
+            "For LSM+AP-STDP with a fixed range, published runs exist only for the networks for which this range was "
+            "best. In the published LSM+STDP runs only the first sample of a batch learns; the rows with learning "
+            "samples first repeat them, in the others every sample learns."
+        )
     below = [line for text in texts for line in ("", text)]
     return ["## Accuracy", *(line for part in parts for line in part), *below] if parts else []
 
