@@ -35,6 +35,7 @@ _MOST_LAYERS = 20
 _MOST_BINS = 30  # of a histogram
 _DOT = ("#fdfdfd", "#020202")  # face and edge of dots on an image, which is the same in light and dark
 _RARE = 0.4  # power that makes small shares visible
+_MOST_NAMES = 60  # of classes along an axis; of more, every so many are named
 
 
 def accuracy(accuracies: Mapping[str, np.ndarray], published: float | None = None) -> Figure:
@@ -207,10 +208,11 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], word: str) -> Figure:
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=BLUE, alpha=strength, lw=0))
         axes.text(column, row, str(matrix[row, column]), ha="center", va="center", fontsize=size,
                   color=PAPER if strength > 0.6 else BLACK)  # fmt: skip
-    numbers, end = range(len(classes)), len(classes) - 0.5
+    numbers, end = range(0, len(classes), -(-len(classes) // _MOST_NAMES)), len(classes) - 0.5
+    names = [classes[number] for number in numbers]
     axes.set(xlim=(-0.5, end), ylim=(end, -0.5), aspect="equal")
-    axes.set_xticks(numbers, classes, rotation=45 if long else 0, ha="right" if long else "center", parse_math=False)
-    axes.set_yticks(numbers, classes, parse_math=False)
+    axes.set_xticks(numbers, names, rotation=45 if long else 0, ha="right" if long else "center", parse_math=False)
+    axes.set_yticks(numbers, names, parse_math=False)
     tidy(axes, f"predicted {word}", f"true {word}")
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(RULE)
