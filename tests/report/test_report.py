@@ -462,7 +462,7 @@ def test_program_on_a_real_run(finished_place):
 
 def test_program_compares(tmp_path):
     for version in (7, 8):
-        made_run(tmp_path, version)
+        made_run(tmp_path, version, "started")  # whose pages have few pictures
     (tmp_path / "train_data" / "ver_9").mkdir()
     output = tmp_path / "train_data"
     done = run(program(tmp_path, 8, 7), "")
