@@ -4,7 +4,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 4 and supplement.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nalsm.rules import APSTDP, LARGEST, PUBLISHED, STDP, AstrocyteSTDP, Rule, RuleConstants, Static
@@ -26,6 +26,8 @@ class Knob:
     unit : unit of the value, empty if it has none
     default : value of an option where its flag is not given; None: the value is asked for
     choices : the accepted texts of a value that is no number
+    useful : the range that the paper or its runs cover, by data set ("": of any other)
+    suggested : a good value, by data set in the same way
     """
 
     name: str
@@ -37,6 +39,22 @@ class Knob:
     unit: str = ""
     default: float | str | None = None
     choices: tuple[str, ...] = ()
+    useful: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    suggested: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    def range_on(self, dataset: str) -> str:
+        """Return the useful range on a data set in words, empty if none is known."""
+        found = self.useful.get(dataset, self.useful.get(""))
+        return f"useful: {found[0]:g} to {found[1]:g}" if found else ""
+
+    def suggestion(self, dataset: str) -> float | None:
+        """Return a good value on a data set, None if none is known."""
+        return self.suggested.get(dataset, self.suggested.get(""))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags that set the knob, in published and in plain spelling."""
+        return tuple(dict.fromkeys((self.flag, "--" + self.name.replace("_", "-"))))
 
     @property
     def flag(self) -> str:
@@ -142,22 +160,39 @@ class Model:
 
 
 _ASTROCYTE_WEIGHT = Knob(
-    "astrocyte_weight", "ASTRO_W_SCALING", "astrocyte weight", -LARGEST, LARGEST, "astrocyte weight; published: 0.015"
+    "astrocyte_weight",
+    "ASTRO_W_SCALING",
+    "astrocyte weight",
+    -LARGEST,
+    LARGEST,
+    "astrocyte weight; published: 0.015 for 1000 neurons, 0.0075 for 8000",
+    useful={"": (0.002, 0.2)},
+    suggested={"": 0.015},
 )
 _STATIC_WEIGHT = Knob(
-    "initial_weight", "INTIAL_ABS_W_SCLR", "weight", 0.0, LARGEST, "weight: absolute value of all weights"
+    "initial_weight",
+    "INTIAL_ABS_W_SCLR",
+    "weight",
+    0.0,
+    LARGEST,
+    "weight: absolute value of all weights",
+    useful={"": (0.4, 1.4)},
+    suggested={"MNIST": 0.7, "Fashion-MNIST": 0.7, "N-MNIST": 1.1},
 )
 _STARTING_WEIGHT = Knob(
     "initial_weight", "INTIAL_ABS_W_SCLR", "starting weight", 0.0, PUBLISHED.weight_bound,
-    "starting weight: absolute value of all weights before initialisation",
+    "starting weight: absolute value of all weights before initialisation", suggested={"": 1.0},
 )  # fmt: skip
 _THRESHOLD = Knob(
     "threshold_hz", "STDP_NEURON_RATE_THESHOLD", "activity threshold", -LARGEST, LARGEST,
     "activity threshold in Hz: synapses onto a neuron above it are only potentiated, below it only depressed", "Hz",
+    suggested={"MNIST": 37.0, "Fashion-MNIST": 37.0, "N-MNIST": 10.0},
 )  # fmt: skip
 _RANGE = Knob(
     "range_hz", "STDP_NEURON_RATE_RANGE", "activity range", 0.0, LARGEST,
     "activity range in Hz: distance from the activity threshold at which plasticity ends", "Hz",
+    useful={"MNIST": (19.0, 25.0), "N-MNIST": (2.0, 3.0)},
+    suggested={"MNIST": 23.0, "Fashion-MNIST": 23.0, "N-MNIST": 2.0},
 )  # fmt: skip
 ASTROCYTE_DENSITY = Knob(
     "astrocyte_density", "ASTROCYTE_DENSITY", "astrocyte density", 0.0, 1.0,

@@ -18,7 +18,18 @@ PARENT = "NALSM_PARENT"  # environment variable: number of the process without w
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_TO_TRY_AGAIN = 0.05
-_WHAT_NOW = "completed work is kept; to resume, give the same answers again"
+_parents: list[str] = []  # number of the process that this one belongs to
+_what_now: list[str] = []  # what a stop adds to its message, once something was written
+
+
+def is_a_step() -> bool:
+    """Tell whether another program started this one, and reads or shows what it prints."""
+    return bool(_parents)
+
+
+def work_is_kept(what_now: str = "completed work is kept; to resume, give the same answers again") -> None:
+    """From now on a stop of the program also says this: call it when something is written that can be resumed."""
+    _what_now[:] = [what_now]
 
 
 class _Stopped(BaseException):
@@ -52,6 +63,7 @@ def _stop_on_signals() -> None:
 def _stop_without_parent() -> None:
     """Stop this process as SIGTERM does if the process that asked for it in the environment is gone."""
     parent = os.environ.pop(PARENT, None)
+    _parents.extend([parent] if parent else [])
 
     def watch() -> None:
         while str(os.getppid()) == parent:
@@ -79,9 +91,9 @@ def run_program(program: click.Command) -> NoReturn:
     except NalsmError as error:
         _end(str(error), error.exit_code)
     except click.exceptions.Abort:
-        _end("stopped: there was no answer", 130)
+        _end("stopped at a question: there was no answer", 130)
     except _Stopped as stopped:
-        _end(f"stopped by {signal.Signals(stopped.number).name}: {_WHAT_NOW}", 128 + stopped.number)
+        _end(": ".join([f"stopped by {signal.Signals(stopped.number).name}", *_what_now]), 128 + stopped.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads standard output any more
         sys.exit(1)
@@ -89,7 +101,7 @@ def run_program(program: click.Command) -> NoReturn:
         _end("out of memory: choose a smaller BATCH_SIZE or network", 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _end(f"{where}{error.strerror or error}: {_WHAT_NOW}", 1)
+        _end(": ".join([f"{where}{error.strerror or error}", *_what_now]), 1)
 
 
 def _end(message: str, code: int) -> NoReturn:

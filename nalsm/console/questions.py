@@ -1,8 +1,9 @@
 """Prompts and flags from one table.
 
 Every question has a flag. A question whose flag is given is not asked. On a terminal a bad answer is explained and the
-question asked again. In piped input a bad or missing answer ends the program, because the lines that follow must never
-answer other questions. Prompts keep the published spelling of names: people have scripts that answer them.
+question asked again, and Enter takes the default that the prompt shows. In piped input a bad, empty or missing answer
+ends the program, because the lines that follow must never answer other questions. Prompts keep the published spelling
+of names: people have scripts that answer them.
 """
 
 import errno
@@ -38,6 +39,12 @@ class Question:
     low, high : smallest and largest number that is accepted
     default : value of a setting that is never asked, if its flag is not given
     check : called with (value, all answers so far); raises UserError for an answer that cannot work
+    suggest : (all answers so far) -> the default on a terminal; None: there is none
+    known : (all answers) -> the answer, which follows from the others. The question is then only asked in piped input,
+        where an answer that is there is read and checked
+    hint : what a good answer is, in the prompt on a terminal
+    simplify : text of an answer -> (the text that it stands for, a line that says so, or "")
+    section : heading of its flag in the help
     many : the flag may be given again, and the value is a tuple of texts; this is what the help calls one
     shows : returns a text that the flag prints, and then the program ends; there is no answer
     """
@@ -53,6 +60,11 @@ class Question:
     check: Callable[[Any, dict[str, Any]], None] | None = None
     many: str = ""
     shows: Callable[[], str] | None = None
+    suggest: Callable[[dict[str, Any]], Any] | None = None
+    known: Callable[[dict[str, Any]], Any] | None = None
+    simplify: Callable[[str], tuple[str, str]] | None = None
+    hint: str = ""
+    section: str = ""
 
     @property
     def title(self) -> str:
@@ -92,6 +104,9 @@ class Question:
                     return choice
             raise bad
         if not _NUMBERS[self.kind].fullmatch(text):
+            with_point = text.replace(",", ".")
+            if self.kind is float and _NUMBERS[float].fullmatch(with_point):
+                raise UserError(f"{bad} with a decimal point, not a comma: {with_point:.60}")
             raise bad
         value = self.kind(text)
         if not (self.low <= value <= self.high and abs(value) <= _LARGEST):
@@ -143,7 +158,7 @@ class _Answer(click.ParamType):
         if not isinstance(value, str):
             return value
         try:
-            return self.question.parse(value)
+            return _read(self.question, value)
         except UserError as error:
             raise click.UsageError(f"{self.question.flag}: {str(error).split(': ', 1)[1]}") from None
 
@@ -174,7 +189,27 @@ def command(
     def callback(**given: Any) -> None:
         run(_complete(questions, given))
 
-    return click.Command(name, params=[_option(q) for q in questions], callback=callback, help=help_text)
+    sections = {question.name: question.section for question in questions}
+    return _Command(name, sections, params=[_option(q) for q in questions], callback=callback, help=help_text)
+
+
+class _Command(click.Command):
+    """A command whose help lists the flags under headings; sections : the heading by name of the answer."""
+
+    def __init__(self, name: str, sections: dict[str, str], **others: Any) -> None:
+        super().__init__(name, **others)
+        self.sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row:
+                rows.setdefault(self.sections.get(parameter.name or "") or "Options", []).append(row)
+        others = rows.pop("Options", [])
+        for heading, records in [*rows.items(), ("Options", others)]:
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
 
 def _option(question: Question) -> click.Option:
@@ -215,6 +250,9 @@ def _complete(questions: Sequence[Question], given: dict[str, Any]) -> dict[str,
             number += 1
             answers[question.name] = _ask(question, answers, number)
     for question in questions:
+        if question.known and answers[question.name] is None:
+            answers[question.name] = question.known(answers)
+    for question in questions:
         if question.check:
             question.check(answers[question.name], answers)
     return answers
@@ -222,17 +260,20 @@ def _complete(questions: Sequence[Question], given: dict[str, Any]) -> dict[str,
 
 def _ask(question: Question, answers: dict[str, Any], number: int) -> Any:
     def accept(text: str) -> Any:
-        value = question.parse(text)
+        value = _read(question, text)
         if question.check:
             question.check(value, answers)
         return value
 
     prompt = question.prompt or ""
     if sys.stdin is not None and sys.stdin.isatty():
-        return _ask_person(prompt, accept)
+        shown = prompt.rstrip(": ") + (f" ({question.hint})" if question.hint else "")
+        return None if question.known else _ask_person(shown, accept, question.suggest and question.suggest(answers))
     line = _next_line(prompt)
     if line is None:
         print(flush=True)
+        if question.known:
+            return None
         raise UserError(
             f"{question.title}: the answers on standard input end before line {number}, expected {question.expected}"
         )
@@ -240,14 +281,26 @@ def _ask(question: Question, answers: dict[str, Any], number: int) -> Any:
     return accept(line)
 
 
-def _ask_person(prompt: str, accept: Callable[[str], Any]) -> Any:
+def _read(question: Question, text: str) -> Any:
+    """Return the value of an answer, and say what a text that stands for another one is taken for."""
+    line = ""
+    if question.simplify:
+        text, line = question.simplify(text)
+    value = question.parse(text)
+    if line:
+        print(line, flush=True)
+    return value
+
+
+def _ask_person(prompt: str, accept: Callable[[str], Any], default: Any) -> Any:
     def proc(text: str) -> Any:
         try:
             return accept(text)
         except UserError as error:
             raise click.UsageError(str(error)) from None
 
-    return click.prompt(prompt.rstrip(), prompt_suffix=" ", value_proc=proc)
+    shown = None if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+    return click.prompt(prompt, default=shown, prompt_suffix=": ", value_proc=proc)
 
 
 def _next_line(prompt: str) -> str | None:

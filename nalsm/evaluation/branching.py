@@ -28,7 +28,7 @@ from nalsm.models import Knobs
 from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
-from nalsm.runs.recording import recorded_samples, recording_of
+from nalsm.runs.recording import RecordingConstants, recorded_samples, recording_of
 from nalsm.support.constants import Constants, chosen, constant, constants_of, differing
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -139,12 +139,19 @@ def recorded_batches(run: RunRecord) -> list[RecordedBatch]:
         for number in range(run.sizes[split] // run.batch_size)
         if recorded_samples(number, run.batch_size, recording)
     ]
+    if run.is_finished:  # runs of earlier versions kept the spikes of large splits only
+        always = chosen(RecordingConstants, run.constants)
+        batches = [
+            batch
+            for batch in batches
+            if recorded_samples(batch.number, run.batch_size, always) or batch.spikes.exists()
+        ]
     if not batches:
         reason = (
-            f"a run keeps those of one batch in {recording.recorded_every:,} samples of a split, and each of its "
-            "splits has fewer samples"
+            "an earlier version trained it, which kept those of one batch in 10,000 samples of a split only"
+            if recording.recorded_samples
+            else "it was trained with --set recorded_samples=0"
         )
-        reason = reason if recording.recorded_samples else "it was trained with --set recorded_samples=0"
         raise UserError(f"VERSION: the run in {folder.path} keeps no spikes: {reason}")
     return batches
 

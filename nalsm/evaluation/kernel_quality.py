@@ -79,13 +79,8 @@ def ranks(
     counts, labels = np.asarray(counts), np.asarray(labels)
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have the shape {counts.shape} and labels {labels.shape}, not [n, R] and [n]")
+    require_samples(labels, per_class, classes)
     members_of = [np.flatnonzero(labels == label) for label in range(len(classes))]
-    for name, members in zip(classes, members_of, strict=True):
-        if len(members) < per_class:
-            raise UserError(
-                f"class {name} has {len(members)} samples, a draw takes {per_class} of each class; count more "
-                "samples, or take fewer (per_class)"
-            )
 
     def rank_of_draw(number):
         random = stream(seed, "kernel quality", number)
@@ -103,6 +98,17 @@ def ranks(
         finally:
             pool.shutdown(cancel_futures=True)  # so that a signal ends it at once
     return found
+
+
+def require_samples(labels: np.ndarray, per_class: int, classes: Sequence[str]) -> None:
+    """Raise UserError unless every class has as many samples as a draw takes; labels : int [samples]."""
+    sizes = np.bincount(np.asarray(labels, np.int64), minlength=len(classes))
+    fewest = int(sizes.argmin())
+    if sizes[fewest] < per_class:
+        works = f"--per-class {sizes[fewest]} works" if sizes[fewest] else "the test set needs more samples"
+        raise UserError(
+            f"class {classes[fewest]} has {sizes[fewest]} samples, a draw takes {per_class} of each class; {works}"
+        )
 
 
 def rank(matrix: np.ndarray) -> int:

@@ -21,9 +21,14 @@ def choose_device(index: int, say: Callable[[str], None]) -> None:
         say(f"there is no GPU {index} on this machine: computing on the CPU")
 
 
+def has_gpu_device() -> bool:
+    """Return whether the machine has a GPU, without asking TensorFlow whether it can use it."""
+    return bool(glob("/dev/nvidia[0-9]*") or glob("/dev/kfd") or glob("/dev/dxg"))
+
+
 def gpu_is_visible() -> bool:
     """Return whether TensorFlow sees a GPU. TensorFlow is imported only on machines that have one."""
-    if not (glob("/dev/nvidia[0-9]*") or glob("/dev/kfd") or glob("/dev/dxg")):
+    if not has_gpu_device():
         return False
     from nalsm.liquid.tensorflow_setup import tensorflow
 

@@ -8,8 +8,8 @@ import click
 from nalsm.runs.settings import default_root
 
 _SPELLING = (
-    "BATCHS, INTIAL and THESHOLD are spelled as published: scripts answer these questions by name. Every flag with such "
-    "a name also has one in plain spelling."
+    "BATCHS, INTIAL and THESHOLD are spelled as published, because scripts use these names. Every flag with such a "
+    "name also has one in plain spelling."
 )
 
 
@@ -72,6 +72,7 @@ def nalsm() -> click.Command:
     table = {
         "network": _Entry("Generate the network of a liquid.", _network, "Train"),
         "train": _Entry("Train a model on a data set: nalsm train MODEL DATA.", _train, "Train"),
+        "measure": _Entry("Compute all measures of a run that are not computed yet.", _measure, "Inspect"),
         "report": _Entry("Write a page of pictures on a run, or compare several.", _report, "Inspect"),
         "runs": _Entry("List the runs.", _runs, "Inspect"),
         "ridge": _Entry("State how far the ridge readout is from the published one, over runs.", _ridge, "Many runs"),
@@ -118,6 +119,12 @@ def _network() -> click.Command:
     from nalsm.programs.network import network_command
 
     return network_command(default_root())
+
+
+def _measure() -> click.Command:
+    from nalsm.programs.measures import measure_command
+
+    return measure_command(default_root())
 
 
 def _report() -> click.Command:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 
 from nalsm.console.program import run_program
@@ -15,7 +16,7 @@ from nalsm.evaluation.branching import BranchingConstants
 from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
 from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.record import RunRecord, open_record
-from nalsm.runs.settings import chosen_folder
+from nalsm.runs.settings import DEFAULT_FOLDERS, chosen_folder, settings_of
 from nalsm.support.constants import as_text, chosen
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT
@@ -47,18 +48,23 @@ def show_test_accuracy(root: Path) -> None:
     """Run get_test_accuracy.py to its end and exit; `root` is the checkout's folder."""
 
     def run(answers):
-        from nalsm.evaluation.accuracy import accuracy_of
-
-        record = _record(root, answers, answers["version"])
-        found = accuracy_of(record)
-        best = point(record.readout, found.cycle) + (f" of {found.cycles}" if record.readout == PUBLISHED else "")
-        say(
-            f"{record.title}: {best}, validation accuracy {100 * found.valid:.2f} %, "
-            f"test accuracy {100 * found.test:.2f} %, training accuracy {100 * found.train:.2f} %"
-        )
+        _say_accuracy(_record(root, answers, answers["version"]))
 
     text = "Print the test accuracy of a run, at the first cycle with the highest validation accuracy."
     run_program(command("accuracy", text, [_version_question(root), *folder_questions("output"), _QUIET], run))
+
+
+def _say_accuracy(record: RunRecord) -> None:
+    """Say the accuracies of a run; the last line is that of the authors' program."""
+    from nalsm.evaluation.accuracy import accuracy_of
+
+    found = accuracy_of(record)
+    best = point(record.readout, found.cycle) + (f" of {found.cycles}" if record.readout == PUBLISHED else "")
+    say(
+        f"{record.title}: {best}, validation accuracy {100 * found.valid:.2f} %, "
+        f"test accuracy {100 * found.test:.2f} %, training accuracy {100 * found.train:.2f} %"
+    )
+    say(f"ACCURACY: {found.test}")
 
 
 # ---- branching factor -----------------------------------------------------------------------------
@@ -150,6 +156,7 @@ def _say_branching_factors(record: RunRecord, batches: list["RecordedBatch"], qu
         f"{record.title}: branching factor {mean_of_known(every):.4f}, mean over "
         f"{np.count_nonzero(~np.isnan(every))} samples ({splits})"
     )
+    say(f"BRANCHING FACTOR: {mean_of_known(every)}")
 
 
 # ---- kernel quality -------------------------------------------------------------------------------
@@ -161,24 +168,31 @@ def kernel_quality(root: Path) -> None:
     """Run compute_SP_AP_kernel_quality_measures.py to its end and exit; `root` is the checkout's folder."""
 
     def run(answers):
-        from nalsm.evaluation import kernel_quality as measure
-
         record = _record(root, answers, answers["version"])
         noise = parsed(answers["constants"], NOISE)
         require_used(noise, record.model, record.source, "--set")
-        counts = {"SP": measure.test_counts(record), "AP": measure.noisy_counts(record, noise)}
-        answers["per_class"] = answers["per_class"] or measure.usual_per_class(record, counts["SP"][1])
-        draws = measure.draws_text(answers)
-        say(f"{record.title}: {draws}", answers["quiet"])
-        classes = record.source.classes
-        found = {name: _ranks(name, counted, answers, classes) for name, counted in counts.items()}
-        with record.folder.locked():
-            measure.write(record, found, answers["per_class"], answers["seed"], noise)
-        results = ", ".join(f"{name} {_mean_and_error(values)} ({_COUNTS[name]})" for name, values in found.items())
-        say(f"{record.title}: {results}; mean rank and its standard error over {draws}")
+        _compute_kernel_quality(record, answers, noise)
 
     text = "Compute the kernel quality of a run: mean rank of its test counts (SP) and of its noisy counts (AP)."
     run_program(command("kernel", text, _kernel_quality_questions(root), run))
+
+
+def _compute_kernel_quality(record: RunRecord, answers: Answers, noise: dict[str, Any]) -> None:
+    """Compute, keep and say SP and AP; noise : its strength by name, if not the published one."""
+    from nalsm.evaluation import kernel_quality as measure
+
+    counts = {"SP": measure.test_counts(record), "AP": measure.noisy_counts(record, noise)}
+    answers = {**answers, "per_class": answers["per_class"] or measure.usual_per_class(record, counts["SP"][1])}
+    draws = measure.draws_text(answers)
+    say(f"{record.title}: {draws}", answers["quiet"])
+    classes = record.source.classes
+    found = {name: _ranks(name, counted, answers, classes) for name, counted in counts.items()}
+    with record.folder.locked():
+        measure.write(record, found, answers["per_class"], answers["seed"], noise)
+    results = ", ".join(f"{name} {_mean_and_error(values)} ({_COUNTS[name]})" for name, values in found.items())
+    say(f"{record.title}: {results}; mean rank and its standard error over {draws}")
+    for name, values in found.items():
+        say(f"{name}: {np.mean(values)}")
 
 
 def _ranks(name, counted, answers, classes):
@@ -195,18 +209,16 @@ def _kernel_quality_questions(root):
     def check_dataset(value, answers):
         record = _record(root, answers, answers["version"])
         if record.source.family != which[value]:
-            raise UserError(f"WHICH_DATASET: read {value} ({which[value]}), but the run is {record.title}")
+            raise UserError(f"DATASET: read {value} ({which[value]}), but the run is {record.title}")
 
     return [
         _version_question(root),
         Question(
-            "dataset", "WHICH_DATASET? [TYPE M FOR MNIST/ N FOR NMNIST]: ", tuple(which),
+            "dataset", "DATASET? [M: mnist, N:nmnist]: ", tuple(which),
             "data set of the run: M MNIST, N N-MNIST, O own data", check=check_dataset,
+            known=lambda answers: _record(root, answers, answers["version"]).source.letter,
         ),
-        Question("draws", None, int, "draws of samples", 2, 10**6, 1000),
-        Question("per_class", None, int, "samples of each class in a draw (default: 100, or what all classes of own "
-                 "data have)", 1, 10**4),
-        Question("seed", None, int, "of the draws", 0, SEED_LIMIT - 1, 0),
+        *_draw_questions(),
         Question("threads", None, int, "draws at the same time; 0: one for each core", 0, 1024, 0),
         *folder_questions("output"),
         _QUIET,
@@ -214,6 +226,97 @@ def _kernel_quality_questions(root):
     ]  # fmt: skip
 
 
+def _draw_questions() -> list[Question]:
+    return [
+        Question("draws", None, int, "draws of samples", 2, 10**6, 1000),
+        Question("per_class", None, int, "samples of each class in a draw (default: 100, or what all classes of own "
+                 "data have)", 1, 10**4),
+        Question("seed", None, int, "of the draws", 0, SEED_LIMIT - 1, 0),
+    ]  # fmt: skip
+
+
 def _mean_and_error(values):
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     return f"{np.mean(values):.2f} +- {error:.2f}"
+
+
+# ---- all measures ---------------------------------------------------------------------------------
+
+
+def measure_command(root: Path) -> click.Command:
+    """Return the click command of `nalsm measure`: all measures that a run allows, those skipped that are computed."""
+
+    def run(answers: Answers) -> None:
+        record = _record(root, answers, answers["version"])
+        for compute in (_measure_kernel_quality, _measure_branching_factor, _measure_accuracy):
+            compute(root, record, answers)
+
+    text = "Compute all measures that a run allows: noisy counts, kernel quality, branching factor, accuracy."
+    questions = [
+        _version_question(root),
+        *_draw_questions(),
+        Question("threads", None, int, "samples and draws at the same time; 0: one for each core", 0, 1024, 0),
+        *folder_questions("data", "networks", "output"),
+        _QUIET,
+    ]
+    return command("measure", text, questions, run)
+
+
+def _measure_kernel_quality(root: Path, record: RunRecord, answers: Answers) -> None:
+    """Present the noisy test set and compute kernel quality, unless a draw would take more samples than there are."""
+    from nalsm.evaluation import kernel_quality as measure
+    from nalsm.runs.noise_folder import open_noise
+
+    if record.source.noise is None:
+        say(f"kernel quality: skipped, {record.source.name} has no noisy test set", answers["quiet"])
+        return
+    labels = measure.test_counts(record)[1]
+    per_class = answers["per_class"] or measure.usual_per_class(record, labels)
+    try:
+        measure.require_samples(labels, per_class, record.source.classes)
+    except UserError as error:
+        say(f"kernel quality: skipped, {error}", answers["quiet"])
+        return
+    wanted = {"draws": answers["draws"], "per_class": per_class, "seed": answers["seed"]}
+    done = measure.MEASURE.read_with(record, wanted)
+    if done:
+        say(f"{measure.MEASURE.title}: computed before: {measure.MEASURE.text(done)}", answers["quiet"])
+        return
+    noisy = open_noise(record)
+    if not (noisy.identity and noisy.is_finished()):
+        _present_noisy(root, record, answers)
+    _compute_kernel_quality(record, {**answers, **wanted}, {})
+
+
+def _present_noisy(root: Path, record: RunRecord, answers: Answers) -> None:
+    folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
+    settings = settings_of(record, **folders, threads=answers["threads"], cluster=None, quiet=answers["quiet"])
+    TUNING.before_work()
+    from nalsm.runs.noisy_test_set import NoiseRun
+
+    NoiseRun(settings).run()
+
+
+def _measure_branching_factor(root: Path, record: RunRecord, answers: Answers) -> None:
+    from nalsm.evaluation.branching import MEASURE, recorded_batches
+
+    done = MEASURE.read_with(record)
+    if done:
+        say(f"{MEASURE.title}: computed before: {MEASURE.text(done)}", answers["quiet"])
+        return
+    try:
+        batches = recorded_batches(record)
+    except UserError as error:
+        say(f"{MEASURE.title}: skipped, {str(error).removeprefix('VERSION: ')}", answers["quiet"])
+        return
+    network = record.load_network(chosen_folder(answers, "networks_dir", root))
+    with record.folder.locked():
+        _compute_missing(record, network, batches, BranchingConstants(), answers["quiet"])
+    _say_branching_factors(record, batches, answers["quiet"])
+
+
+def _measure_accuracy(_root: Path, record: RunRecord, answers: Answers) -> None:
+    if record.is_finished:
+        _say_accuracy(record)
+    else:
+        say(f"test accuracy: skipped, the run is unfinished; {record.program} resumes it", answers["quiet"])

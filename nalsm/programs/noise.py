@@ -17,7 +17,7 @@ from nalsm.models import MODELS
 from nalsm.programs.cluster import cluster_of
 from nalsm.runs.noise_folder import NoiseFolder
 from nalsm.runs.questions import questions_for
-from nalsm.runs.record import open_record
+from nalsm.runs.record import RunRecord, open_record
 from nalsm.runs.settings import DEFAULT_FOLDERS, Settings, chosen_folder, settings_of
 from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
@@ -70,13 +70,15 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
         if not answers["overwrite"] and noisy.recorded_parameters():
             noisy.open()
             noisy.require_unfinished()
+        if not run.source.own:
+            run.source.find(chosen_folder(answers, "data_dir", root))
 
     def agreeing(question: Question) -> Question:
         """Return the question with a check that the answer is the one the run was trained with."""
 
         def check(value: Any, answers: dict[str, Any]) -> None:
             run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
-            there = {**run.details, **run.identity, **run.knobs}.get(question.name)
+            there = _trained_with(run, question.name)
             if value != there:
                 raise UserError(
                     f"{question.title}: read {value}, expected {there}: version {run.version} was trained with it "
@@ -85,10 +87,22 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
             if question.name == "network_number" and question.check:
                 question.check(value, answers)
 
-        return replace(question, check=check)
+        def known(answers: dict[str, Any]) -> Any:
+            run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
+            return _trained_with(run, question.name)
+
+        return replace(question, check=check, known=known)
+
+    def gpu_of_run(answers: dict[str, Any]) -> int:
+        run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
+        recorded = run.sessions[-1].get("gpu")
+        return recorded if type(recorded) is int and recorded >= -1 else -1
 
     own = [agreeing(table[name]) for name in (*_MUST_AGREE, *_KNOBS_ASKED.get(model, ()))]
     flags = [replace(table[name], help=_HELP.get(name, table[name].help)) for name in _FLAGS]
+    flags = [
+        replace(flag, check=None) if flag.name == "data_dir" else flag for flag in flags
+    ]  # `check_version` finds it
     if "data_file" in table:
         flags.append(Question("data_file", None, Path, "the data file of the run (default: where it was)"))
 
@@ -97,7 +111,13 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
         return None if version is None else open_record(chosen_folder(answers, "output_dir", root), version).source
 
     constants = constant_questions(NOISE, MODELS[model], source)
-    return [table["gpu"], replace(table["version"], check=check_version), *own, *flags, *constants]
+    gpu = replace(table["gpu"], known=gpu_of_run)
+    return [gpu, replace(table["version"], check=check_version, suggest=None), *own, *flags, *constants]
+
+
+def _trained_with(run: RunRecord, name: str) -> Any:
+    """Return what a run was trained with, by the name of the question."""
+    return {**run.details, **run.identity, **run.knobs}.get(name)
 
 
 def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> Settings:

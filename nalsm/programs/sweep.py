@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nalsm.console.program import work_is_kept
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType
 from nalsm.constants import listing
@@ -77,6 +78,7 @@ def main(
         if not cluster:
             _say_what_is_left(cells, cells_to_run, places, page)
         run = partial(run_cells_on_cluster, cluster) if cluster else partial(run_cells, quiet=quiet)
+        work_is_kept("completed work is kept; to resume, give the same command again")
         outcomes = stored + run(cells_to_run, places)
     for line in summary(outcomes):
         say(line)

@@ -1,11 +1,14 @@
 """The training programs: ask, train one run, print its accuracy."""
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from nalsm.console.program import run_program
+from nalsm.console.program import is_a_step, run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import command
 from nalsm.constants import TRAINING, parsed
@@ -18,6 +21,9 @@ from nalsm.runs.questions import questions_for
 from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.settings import Settings
 from nalsm.support.tuning import TUNING
+
+if TYPE_CHECKING:
+    from nalsm.runs.training import TrainingRun
 
 
 def train(model: str, dataset: str, root: Path) -> NoReturn:
@@ -36,6 +42,9 @@ def training_command(model: str, dataset: str, root: Path) -> click.Command:
         from nalsm.support.resources import peak_memory_bytes
 
         run = TrainingRun(settings, cluster_of(settings.machine.cluster))
+        if answers["dry_run"]:
+            _say_expected(run)
+            return
         result = run.run()
         best = point(settings.readout, result.cycle)
         say(
@@ -47,6 +56,8 @@ def training_command(model: str, dataset: str, root: Path) -> click.Command:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.folder.seconds().items())
         say(f"{stages}; peak memory {peak_memory_bytes() / 1e9:.2f} GB")
         say(f"results: {run.folder.path}")
+        if not settings.quiet and not is_a_step():
+            _say_next(settings.version, answers)
 
     text = f"Train {model} on {dataset}: initialise the liquid, count its spikes, train the readout."
 
@@ -56,3 +67,48 @@ def training_command(model: str, dataset: str, root: Path) -> click.Command:
 
     table = questions_for(model, dataset, root) + constant_questions(TRAINING, MODELS[model], source)
     return command("train", text, table, run)
+
+
+def _say_expected(run: "TrainingRun") -> None:
+    """Say what a run would take, and write nothing."""
+    from nalsm.runs.dry_run import memory_of, stages_of
+
+    began = run.prepare()
+    stages = stages_of(run.session)
+    for stage in stages:
+        say(f"{stage.name}: {stage.work}, about {_duration(stage.seconds)}")
+    total = _duration(sum(stage.seconds for stage in stages))
+    say(
+        f"together about {total} at the speed measured just now, memory about {memory_of(run.session) / 1e9:.1f} GB, "
+        f"disk about {run.expected_bytes() / 1e6:.0f} MB: {run.folder.path}"
+    )
+    say("it would be resumed, and takes less" if began else "nothing was written (--dry-run)")
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds in words, as in "3 h 20 min"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _say_next(version: int, answers: dict[str, Any]) -> None:
+    """Say what to type next: the report, the measures, the list."""
+
+    def line(name: str, *folders: str, asks: str = f" --version {version}") -> str:
+        named = {folder: answers[f"{folder}_dir"] for folder in folders}
+        flags = [f" --{folder}-dir {shlex.quote(str(path))}" for folder, path in named.items() if path]
+        return f"{_command()} {name}{asks}{''.join(flags)}"
+
+    say(f"next: {line('report', 'networks', 'output')}  (pictures)")
+    say(f"      {line('measure', 'data', 'networks', 'output')}  (branching factor, kernel quality)")
+    say(f"      {line('runs', 'output', asks='')}  (all runs)")
+
+
+def _command() -> str:
+    """Return how the command nalsm is typed here."""
+    beside = Path(sys.executable).with_name("nalsm")
+    if Path(sys.argv[0]).name == "nalsm" or shutil.which("nalsm"):
+        return "nalsm"
+    return shlex.quote(str(beside)) if beside.is_file() else "python -m nalsm"

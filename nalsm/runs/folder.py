@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nalsm.console.program import work_is_kept
 from nalsm.runs.names import COUNT_FILES, SPIKE_FILES
 from nalsm.runs.parameters import Parameters, differences, identity_hash, read_parameters
 from nalsm.storage.files import TEMPORARY_SUFFIX, read_arrays, sync, write_arrays, write_text
@@ -256,6 +257,7 @@ class RunFolder:
         if recorded is not known:
             recorded.write(self.parameters_json)
         self._take_up(recorded)
+        work_is_kept()
         text, path = recorded.as_text(), self.parameters_text
         if not path.is_file() or path.read_bytes() != text.encode():  # also after damage, or a kill at this line
             write_text(path, text)
@@ -265,11 +267,13 @@ class RunFolder:
         """Raise UserError unless the recorded parameters are those of `identity` and the run is unfinished."""
         different = differences(recorded.identity, identity)
         if different:
-            more = f" and {len(different) - 1} more" if len(different) > 1 else ""
-            raise UserError(
-                f"VERSION: {self.path} contains another {self.subject} ({different[0]}{more}); {self.remedy}"
-            )
+            raise self.another_run(different)
         self.require_unfinished()
+
+    def another_run(self, different: list[str]) -> UserError:
+        """Return the error for a folder whose run differs from what is wanted; different : as of `differences`."""
+        more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+        return UserError(f"VERSION: {self.path} contains another {self.subject} ({different[0]}{more}); {self.remedy}")
 
     def require_unfinished(self) -> None:
         """Raise UserError if the run is finished: finished runs are never changed."""

@@ -1,16 +1,22 @@
 """The questions and flags of a training program, and the checks of their answers."""
 
-from collections.abc import Mapping
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nalsm.console.questions import Question
-from nalsm.datasets import DATA_SOURCES, OWN, DataSource, find_source
+from nalsm.datasets import DATA_SOURCES, OWN, DataSource, find_source, is_known, source_of
 from nalsm.datasets.own import MOST_SAMPLES
 from nalsm.datasets.own_images import RATES
-from nalsm.models import MODELS
+from nalsm.liquid.devices import has_gpu_device
+from nalsm.models import MODELS, Knob
 from nalsm.network import network_path
 from nalsm.runs.folder import RunFolder
+from nalsm.runs.parameters import differences
 from nalsm.runs.readouts import PUBLISHED, READOUTS, RIDGE
 from nalsm.runs.settings import chosen_folder, common_divisors, completed
 from nalsm.support.cluster_address import check_address
@@ -22,21 +28,46 @@ from nalsm.support.tuning import TUNING
 Answers = Mapping[str, Any]
 
 HIGHEST_NUMBER = 999_999  # of versions and networks
+# What is recorded of a run and set by flags alone: a difference is found at VERSION.
+_COMPARED = (
+    "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms", "sample_ms", "cycles",
+    "keep_weights_every", "seed",
+)  # fmt: skip
 _RASTERS_IN_MEMORY = 3  # times the rasters of a batch: the one that runs, the next one, and what making it takes
 
 
 def questions_for(model: str, dataset: str, root: Path) -> list[Question]:
     """Return the questions of a training program in the order of asking, then the settings that only have flags."""
-    checks = _Checks(dataset, root)
+    checks = _Checks(model, dataset, root)
     return [
-        *(_own_data_questions(checks) if dataset == OWN else []),
-        *_common_questions(checks),
-        *_knob_questions(model),
-        *_size_questions(checks),
-        *_machine_questions(),
-        *folder_questions("data", "networks", "output"),
+        *_in(
+            "Questions",
+            [
+                *(_own_data_questions(checks) if dataset == OWN else []),
+                *_common_questions(checks),
+                *_knob_questions(model, dataset, checks),
+            ],
+        ),
+        *_in("Model, sizes and seed", [*_option_questions(model), *_size_questions(checks)]),
+        *_in("Computing", _machine_questions()),
+        *_in("Folders and output", [*_folders_with_data(checks), *_output_questions()]),
+    ]
+
+
+def _in(section: str, questions: Iterable[Question]) -> list[Question]:
+    return [replace(question, section=section) for question in questions]
+
+
+def _folders_with_data(checks: "_Checks") -> list[Question]:
+    data, *others = folder_questions("data", "networks", "output")
+    return [replace(data, check=checks.data), *others]
+
+
+def _output_questions() -> list[Question]:
+    return [
         Question("overwrite", None, bool, "delete the contents of the version folder"),
         Question("quiet", None, bool, "print the result and errors only"),
+        Question("dry_run", None, bool, "print the stages, their seconds, memory and disk, and write nothing"),
     ]
 
 
@@ -56,35 +87,59 @@ def _own_data_questions(checks: "_Checks") -> list[Question]:
 
 def _common_questions(checks: "_Checks") -> list[Question]:
     return [
-        Question("gpu", "GPU? ", int, "index of the GPU, -1 for the CPU", low=-1),
+        Question(
+            "gpu", "GPU? ", int, "index of the GPU, -1 for the CPU", low=-1, hint="its index, -1: the CPU",
+            suggest=lambda _answers: 0 if has_gpu_device() else -1, simplify=first_gpu,
+        ),
         Question(
             "version", "VERSION? [int]: ", int, "number of the run, names its folder", 0, HIGHEST_NUMBER,
-            check=checks.version,
+            check=checks.version, suggest=checks.next_version,
         ),
         Question(
             "network_number", "NET_NUM_VAR? [int]: ", int, "number of the network", 0, HIGHEST_NUMBER,
-            flags=("--net-num-var",), check=checks.network,
+            flags=("--net-num-var", "--network"), check=checks.network, suggest=checks.first_network,
         ),
         Question(
-            "batch_size", "BATCH_SIZE? [int] (250 for 1000 neurons, 50 for 8000): ", int, "samples in a batch",
-            low=1, check=checks.batch_size,
+            "batch_size", "BATCH_SIZE? [int](250 for 1000 neurons, 50 for 8000): ", int, "samples in a batch",
+            low=1, check=checks.batch_size, suggest=checks.usual_batch_size,
         ),
         Question(
-            "batches_per_block", "BATCHS_PER_BLOCK? [int] (10 for 1000 neurons, 50 for 8000): ", int,
+            "batches_per_block", "BATCHS_PER_BLOCK? [int](10 for 1000 neurons, 50 for 8000): ", int,
             "batches the readout takes from disk at a time", low=1,
-            flags=("--batchs-per-block", "--batches-per-block"), check=checks.block,
+            flags=("--batchs-per-block", "--batches-per-block"), check=checks.block, suggest=checks.usual_block,
         ),
     ]  # fmt: skip
 
 
-def _knob_questions(model: str) -> list[Question]:
+def first_gpu(text: str) -> tuple[str, str]:
+    """Return what an answer to GPU stands for, and a line that says so: "0,1" for 0, an empty one for -1."""
+    if not text.strip():
+        return "-1", "GPU: an empty answer is taken as -1, the CPU"
+    if re.fullmatch(r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})+\s*", text):
+        first = text.split(",", maxsplit=1)[0].strip()
+        return first, f"GPU: {first} is used, the first of {text.strip()}"
+    return text, ""
+
+
+def _knob_questions(model: str, dataset: str, checks: "_Checks") -> list[Question]:
     return [
         Question(
-            knob.name, f"{knob.prompt}? [float]: " if knob.default is None else None, knob.choices or float, knob.help,
-            knob.low, knob.high, knob.default, flags=(knob.flag,),
+            knob.name, f"{knob.prompt}? [float]: ", float,
+            knob.help + (f"; {knob.range_on(dataset)}" if knob.range_on(dataset) else ""), knob.low, knob.high,
+            flags=knob.flags, hint=knob.range_on(dataset), check=partial(checks.knob, knob),
+            suggest=partial(checks.usual_knob, knob),
         )
-        for knob in MODELS[model].all_knobs
+        for knob in MODELS[model].knobs
     ]  # fmt: skip
+
+
+def _option_questions(model: str) -> list[Question]:
+    return [
+        Question(
+            knob.name, None, knob.choices or float, knob.help, knob.low, knob.high, knob.default, flags=(knob.flag,)
+        )
+        for knob in MODELS[model].options
+    ]
 
 
 def _size_questions(checks: "_Checks") -> list[Question]:
@@ -154,8 +209,8 @@ def folder_questions(*names: str) -> list[Question]:
 class _Checks:
     """The checks of a training program's answers: value, and all answers so far. Each raises UserError."""
 
-    def __init__(self, dataset: str, root: Path) -> None:
-        self.dataset, self.root = dataset, root
+    def __init__(self, model: str, dataset: str, root: Path) -> None:
+        self.model, self.dataset, self.root = model, dataset, root
 
     def source(self, answers: Answers) -> DataSource:
         return find_source(self.dataset, answers.get("data_file"), answers.get("rates"))
@@ -166,17 +221,110 @@ class _Checks:
         except UserError as error:
             raise UserError(f"DATA_FILE: {error}") from None
 
+    def data(self, _value: Path | None, answers: Answers) -> None:
+        """Find the data set before anything is asked."""
+        if self.dataset != OWN:
+            self.source(answers).find(chosen_folder(answers, "data_dir", self.root))
+
+    # ---- version ----
+
     def version(self, value: int, answers: Answers) -> None:
-        if not answers["overwrite"]:
-            RunFolder(chosen_folder(answers, "output_dir", self.root), value).require_unfinished()
+        if answers["overwrite"]:
+            return
+        folder = RunFolder(chosen_folder(answers, "output_dir", self.root), value)
+        folder.require_unfinished()
+        recorded = folder.recorded_parameters()
+        if recorded is None:
+            return
+        wanted = {"model": self.model, **{name: answers[name] for name in _COMPARED if answers.get(name) is not None}}
+        found = recorded.identity.get("dataset")
+        if is_known(found) and source_of(str(found)).name != self.dataset:
+            wanted["dataset"] = self.dataset
+        there = {name: recorded.identity[name] for name in wanted if name in recorded.identity}
+        different = differences(there, {name: wanted[name] for name in there})
+        if different:
+            raise folder.another_run(different)
+
+    def next_version(self, answers: Answers) -> int:
+        """Return the number after the highest version there is."""
+        folders = chosen_folder(answers, "output_dir", self.root).glob("ver_*")
+        return min(max(_numbers(folders, r"ver_(\d{1,6})"), default=0) + 1, HIGHEST_NUMBER)
+
+    def _recorded(self, answers: Answers) -> dict | None:
+        """Return the identity of the run that is resumed, None for a new one."""
+        version = answers["version"]
+        if answers["overwrite"] or version is None:
+            return None
+        recorded = RunFolder(chosen_folder(answers, "output_dir", self.root), version).recorded_parameters()
+        return recorded and recorded.identity
+
+    def _require_recorded(self, title: str, name: str, value: float, answers: Answers) -> None:
+        """Raise UserError for an answer that contradicts the run that is resumed."""
+        identity = self._recorded(answers)
+        there = {**(identity or {}), **((identity or {}).get("knobs") or {})}.get(name, value)
+        if there != value:
+            raise UserError(
+                f"{title}: read {value:g}, expected {there}: version {answers['version']} began with it; "
+                f"{RunFolder.remedy}"
+            )
+
+    # ---- network ----
 
     def network(self, value: int, answers: Answers) -> None:
-        path = network_path(chosen_folder(answers, "networks_dir", self.root), value)
+        folder = chosen_folder(answers, "networks_dir", self.root)
+        path, there = network_path(folder, value), networks_in(folder)
+        source = self.source(answers)
+        kind = "--data-file" if self.dataset == OWN else f"dataset {source.network_kind}"
         if not path.is_file():
-            kind = "--data-file" if self.dataset == OWN else f"dataset {self.source(answers).network_kind}"
+            free = next(number for number in itertools.count(1) if number not in there)
+            listed = ", ".join(map(str, there[:10])) + (", ..." if len(there) > 10 else "")
+            found = f"there are {listed}" if there else "there is no network yet"
             raise UserError(
-                f"NET_NUM_VAR: there is no {path}; make it with generate_spatial_network.py, {kind}, number {value}"
+                f"NET_NUM_VAR: there is no {path}; {found}; make one with generate_spatial_network.py, {kind}, next "
+                f"free number {free}"
             )
+        n_inputs, _ = network_sizes(path)
+        if n_inputs not in (None, source.n_inputs):
+            raise UserError(
+                f"NET_NUM_VAR: network {value} has {n_inputs} inputs, {source.name} needs {source.n_inputs}; make one "
+                f"with generate_spatial_network.py, {kind}"
+            )
+        self._require_recorded("NET_NUM_VAR", "network_number", value, answers)
+
+    def first_network(self, answers: Answers) -> int | None:
+        """Return the lowest number of a network that fits the data set."""
+        folder, n_inputs = chosen_folder(answers, "networks_dir", self.root), self.source(answers).n_inputs
+        return next((n for n in networks_in(folder) if network_sizes(network_path(folder, n))[0] == n_inputs), None)
+
+    def _is_large(self, answers: Answers) -> bool:
+        """Tell whether the network is nearer to 8000 neurons than to 1000."""
+        folder = chosen_folder(answers, "networks_dir", self.root)
+        return (network_sizes(network_path(folder, answers["network_number"]))[1] or 0) > 4500
+
+    # ---- batches and knobs ----
+
+    def usual_batch_size(self, answers: Answers) -> int:
+        """Return the batch size of the paper, or the largest one below it that divides the numbers of samples."""
+        sizes = [answers[f"{split}_samples"] for split in ("train", "valid", "test")]
+        usual = 50 if self._is_large(answers) else 250
+        if None in sizes:  # of own data, which are taken in whole batches
+            return min(usual, *self.source(answers).sizes)
+        return max(divisor for divisor in common_divisors(sizes) if divisor <= usual)
+
+    def usual_block(self, answers: Answers) -> int:
+        """Return the same of the batches in a block."""
+        n_batches = completed(answers, self.source(answers))["train_samples"] // answers["batch_size"]
+        usual = 50 if self._is_large(answers) else 10
+        return max(divisor for divisor in common_divisors([n_batches]) if divisor <= usual)
+
+    def usual_knob(self, knob: Knob, answers: Answers) -> float | None:
+        """Return the value of the run that is resumed, or else a good one."""
+        recorded = (self._recorded(answers) or {}).get("knobs") or {}
+        large = knob.name == "astrocyte_weight" and self._is_large(answers)
+        return recorded.get(knob.name, 0.0075 if large else knob.suggestion(self.dataset))
+
+    def knob(self, knob: Knob, value: float, answers: Answers) -> None:
+        self._require_recorded(knob.prompt, knob.name, value, answers)
 
     def batch_size(self, value: int, answers: Answers) -> None:
         source = self.source(answers)
@@ -193,6 +341,7 @@ class _Checks:
                 f"BATCH_SIZE: {value} does not divide the numbers of samples ({sizes[0]} to train, {sizes[1]} to "
                 f"validate, {sizes[2]} to test); {_nearest(value, sizes)}"
             )
+        self._require_recorded("BATCH_SIZE", "batch_size", value, answers)
 
     def block(self, value: int, answers: Answers) -> None:
         n_batches = completed(answers, self.source(answers))["train_samples"] // answers["batch_size"]
@@ -222,6 +371,32 @@ class _Checks:
                 f"{title}: {n_rasters} rasters of {steps} ms at a time take {needed / 1e9:.3g} GB, this machine has "
                 f"{memory / 1e9:.3g} GB; choose a smaller BATCH_SIZE, or fewer ms"
             )
+
+
+def _numbers(paths: Iterable[Path], pattern: str) -> list[int]:
+    """Return the numbers in the names of paths that match a pattern, ascending."""
+    return sorted(int(found[1]) for path in paths if (found := re.fullmatch(pattern, path.name, re.ASCII)))
+
+
+def networks_in(folder: Path) -> list[int]:
+    """Return the numbers of the networks in a folder, ascending."""
+    return _numbers(folder.glob("Network_*.h5"), r"Network_(\d{1,6})\.h5")
+
+
+def network_sizes(path: Path) -> tuple[int | None, int | None]:
+    """Return the inputs and the liquid neurons of a network, from the log beside its file; None if it does not say.
+
+    The network's own file is HDF5, and what reads it is imported after the questions.
+    """
+    try:
+        log = path.with_name(f"{path.stem}_Log.txt").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None, None
+    found = (
+        re.search(rf"^{name} neurons +(\d{{1,9}})\b", log, re.MULTILINE | re.ASCII) for name in ("input", "liquid")
+    )
+    n_inputs, n_liquid = (int(match[1]) if match else None for match in found)
+    return n_inputs, n_liquid
 
 
 def _nearest(value: int, sizes: list[int]) -> str:

@@ -31,12 +31,12 @@ def decisive(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def recording_of(source: DataSource, sizes: Iterable[int], values: Mapping[str, Value]) -> RecordingConstants:
-    """Return which spikes a run keeps: as the values say, but at least one batch of a split of a data file.
+    """Return which spikes a run keeps: as the values say, but of at least one batch of each split.
 
     sizes : samples of each split; values : constants that differ from the published ones, by name
     """
     constants = chosen(RecordingConstants, values)
-    if not source.own or "recorded_every" in values:
+    if "recorded_every" in values:
         return constants
     return replace(constants, recorded_every=min(constants.recorded_every, *sizes))
 

@@ -6,6 +6,7 @@ at any point resumes with the same answers and ends with bit-identical results.
 
 from functools import partial
 
+from nalsm.datasets.dataset import Dataset
 from nalsm.datasets.events import SnapshotConstants, starting_at
 from nalsm.runs.counting import Counting, count_spikes
 from nalsm.runs.folder import RunFolder
@@ -17,7 +18,7 @@ from nalsm.runs.readouts import PUBLISHED, RIDGE, marked
 from nalsm.runs.recording import RecordingConstants, recorded_samples, recording_of
 from nalsm.runs.ridge_training import train_ridge
 from nalsm.runs.session import Session
-from nalsm.runs.settings import Settings
+from nalsm.runs.settings import Settings, common_divisors
 from nalsm.support.constants import chosen
 from nalsm.support.errors import UserError
 
@@ -36,12 +37,15 @@ class TrainingRun:
     def folder(self) -> RunFolder:
         return self.session.folder
 
-    def run(self) -> Result:
-        """Return the Result. Raises UserError before anything is written if the settings cannot work."""
+    def prepare(self) -> bool:
+        """Load everything and check that it fits; return whether the folder already contains this run.
+
+        Nothing is written. Raises UserError if the settings cannot work.
+        """
         session, settings, folder = self.session, self.settings, self.folder
         data_path = settings.source.find(settings.folders.data_dir)
         session.network = session.load_network()
-        folder.require_space(self._expected_bytes())
+        folder.require_space(self.expected_bytes())
         recorded = None if settings.overwrite else folder.recorded_parameters()
         session.seed = session.choose_seed(recorded)
         dataset = settings.source.load(data_path, settings.quiet)
@@ -53,15 +57,38 @@ class TrainingRun:
                     f"another file; put the old one back, or {folder.remedy}"
                 )
         sizes = settings.sizes
+        self._require_enough(dataset)
         session.dataset = dataset.reduced(
             sizes.train_samples, sizes.valid_samples, sizes.test_samples, seed=session.seed
         )
         session.dataset = starting_at(session.dataset, chosen(SnapshotConstants, settings.constants))
         session.liquid = session.open_liquid(session.seed)
-        identity = self._identity()
         if recorded:
-            folder.require_same(recorded, identity)
+            folder.require_same(recorded, self._identity())
+        return recorded is not None
 
+    def _require_enough(self, dataset: Dataset) -> None:
+        """Raise UserError, with flags that work, if the data set has fewer samples than the run is to use."""
+        sizes = self.settings.sizes
+        there = {name: len(getattr(dataset, name)) for name in sizes.of_splits}
+        short = [name for name, size in sizes.of_splits.items() if size > there[name]]
+        if not short:
+            return
+        batch = max(divisor for divisor in range(1, sizes.batch_size + 1) if divisor <= min(there.values()))
+        fitting = {name: min(size, there[name]) // batch * batch for name, size in sizes.of_splits.items()}
+        n_batches = fitting["train"] // batch
+        block = max(d for d in common_divisors([n_batches]) if d <= sizes.batches_per_block)
+        flags = " ".join(f"--{name}-samples {size}" for name, size in fitting.items())
+        raise UserError(
+            f"--{short[0]}-samples: {dataset.name} has {there[short[0]]:,} of them, not {sizes.of_splits[short[0]]:,}; "
+            f"these work: {flags} --batch-size {batch} --batchs-per-block {block}"
+        )
+
+    def run(self) -> Result:
+        """Return the Result. Raises UserError before anything is written if the settings cannot work."""
+        recorded = self.prepare()
+        session, settings, folder = self.session, self.settings, self.folder
+        identity = self._identity()
         with folder.locked(settings.overwrite):
             session.start(identity)
             model = marked(settings.model, settings.readout or PUBLISHED)
@@ -77,7 +104,7 @@ class TrainingRun:
             with session.timed("readout"):
                 return train_ridge(session) if settings.readout == RIDGE else train_readout(session)
 
-    def _expected_bytes(self) -> float:
+    def expected_bytes(self) -> float:
         """Return the room on the disk that the run needs, in bytes."""
         settings, network = self.settings, self.session.network
         n_samples = sum(settings.sizes.of_splits.values())

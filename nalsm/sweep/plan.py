@@ -51,7 +51,14 @@ _MOST_NETWORKS = 99  # a hundred versions are set aside for each value of the kn
 _ENTRY_KEYS = {"model", "dataset", "first_version", "networks", "measures", "constants"}
 _FILE_KEYS = {"title", "text", "only_with_data", "settings", "networks", "constants", "runs"}
 _NETWORK_KEYS = {"dims", "first", "count"}
-_NOT_IN_FILES = {"version", "network_number", "overwrite", "quiet", *DEFAULT_FOLDERS}  # the sweep answers these
+_NOT_IN_FILES = {
+    "version",
+    "network_number",
+    "overwrite",
+    "quiet",
+    "dry_run",
+    *DEFAULT_FOLDERS,
+}  # the sweep answers these
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,11 @@ def test_scripted_run_from_another_folder(place, mnist):
     assert f"results: {folder}" in done.stdout
 
     names = {p.name for p in folder.iterdir()} - {".lock", "tensorboard"}
+    spikes = {f"TRAIN_S_AGG_7_BATCH_{i}.spikes" for i in (1, 3, 5, 7)}  # at least one batch of each split
+    spikes |= {f"{split}_7_SPIKES_BATCH_1.spikes" for split in ("VALIDATION", "TEST")}
     counts = {f"TRAIN_S_AGG_7_BATCH_{i}.datasagg" for i in range(8)}
     counts |= {f"{split}_7_S_AGG_BATCH_{i}.datasagg" for split in ("VALIDATION", "TEST") for i in range(2)}
-    assert names == counts | {
+    assert names == counts | spikes | {
         "VER_7_params.txt", "VER_7_params.json", "VER_7_times.json", "W_INI.wdata", "FILE_L_VAL_ACC_L.files",
         "W_b_by_ITER.evaldata",
     }  # fmt: skip
@@ -77,15 +79,18 @@ def test_scripted_run_from_another_folder(place, mnist):
 def test_dialogue_on_a_terminal(place):
     """A person at a terminal: bad answers are explained and asked again, a bar shows the progress."""
     program, *arguments = command(place)
-    child = pexpect.spawn(program, arguments, encoding="utf-8", timeout=240, cwd=str(place), env=environment())
+    child = pexpect.spawn(
+        program, arguments, encoding="utf-8", timeout=240, cwd=str(place), env=environment(), dimensions=(24, 200)
+    )
     log = child.logfile_read = __import__("io").StringIO()
     for question, bad, complaint, good in (
-        ("GPU? ", "one", "expected a whole number of -1 or more", "-1"),
-        ("VERSION? [int]: ", "../7", "expected a whole number from 0 to 999999", "7"),
-        ("NET_NUM_VAR? [int]: ", "3", "generate_spatial_network.py", "1"),
-        ("BATCH_SIZE? [int]", "30", "nearest that work: 25 and 50", "25"),
-        ("BATCHS_PER_BLOCK? [int]", "3", "nearest that work: 2 and 4", "4"),
-        ("ASTRO_W_SCALING? [float]: ", "nan", "expected a number", "0.015"),
+        ("GPU? (its index, -1: the CPU) [-1]: ", "one", "expected a whole number of -1 or more", ""),
+        ("VERSION? [int] [1]: ", "../7", "expected a whole number from 0 to 999999", "7"),
+        ("NET_NUM_VAR? [int] [1]: ", "3", "there are 1, 2; make one with generate_spatial_network.py", "2"),
+        ("NET_NUM_VAR? [int] [1]: ", "2", "network 2 has 2312 inputs, MNIST needs 784", ""),
+        ("BATCH_SIZE? [int](250 for 1000 neurons, 50 for 8000) [50]: ", "30", "nearest that work: 25 and 50", "25"),
+        ("BATCHS_PER_BLOCK? [int](10 for 1000 neurons, 50 for 8000) [8]: ", "3", "nearest that work: 2 and 4", ""),
+        ("ASTRO_W_SCALING? [float] (useful: 0.002 to 0.2) [0.015]: ", "0,02", "decimal point, not a comma: 0.02", ""),
     ):
         child.expect_exact(question)
         child.sendline(bad)
@@ -121,7 +126,6 @@ def test_leaving_the_dialogue(place):
     ("number", "answer", "words"),
     [
         (0, "one", ("GPU", "'one'", "whole number")),
-        (0, "", ("GPU", "''", "whole number")),
         (0, "-2", ("GPU", "'-2'")),
         (1, "-1", ("VERSION", "'-1'", "0 to 999999")),
         (1, "../../etc", ("VERSION", "'../../etc'")),
@@ -236,9 +240,12 @@ def test_taken_version_folders(finished_place):
 
     result = folder / "FILE_L_VAL_ACC_L.files"
     result.rename(place / "result")  # an unfinished run
-    assert_one_line_error(
-        run(command(place), (*ANSWERS[:-1], "0.02")), 2, "VERSION", "astrocyte weight (ASTRO_W_SCALING)", "0.02"
-    )
+    done = run(command(place), (*ANSWERS[:-1], "0.02"))
+    assert_one_line_error(done, 2, "ASTRO_W_SCALING: read 0.02, expected 0.015: version 7 began with it")
+    done = run(command(place), (*ANSWERS[:3], "50", "4", "0.015"))
+    assert_one_line_error(done, 2, "BATCH_SIZE: read 50, expected 25: version 7 began with it")
+    assert "BATCHS_PER_BLOCK" not in done.stdout  # at once
+    assert_one_line_error(run(command(place, program="LSM_RUN_MAIN_SIM_MNIST.py")), 2, "VERSION", "model NALSM there")
     assert_one_line_error(run(command(place, "--seed=6")), 2, "VERSION", "seed 5 there, 6 here")
     (place / "result").rename(result)
     assert folder_contents(folder) == before
