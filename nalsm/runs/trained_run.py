@@ -143,7 +143,7 @@ class TrainedRun:
             if folder.spikes(split, batch).exists()
         ]
         if not found:
-            raise Missing("there are no recorded spikes: a run keeps those of one batch in every 10,000 samples")
+            raise Missing("there are no recorded spikes (earlier versions kept none of small runs)")
         return found
 
     def recorded(self, split: str, batch: int) -> Recorded:

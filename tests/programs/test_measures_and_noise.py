@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pexpect
 import pytest
 from filelock import FileLock
 from small_runs import (
@@ -33,7 +34,7 @@ NOISE = "NALSM_RUN_MAIN_SIM_MNIST_NOISE.py"
 KERNEL = "compute_SP_AP_kernel_quality_measures.py"
 NOISE_PROGRAMS = {
     f"{model}_RUN_MAIN_SIM_{data}_NOISE.py" for model in ("NALSM", "LSM_STDP", "LSM", "LSM_APSTDP")
-    for data in ("MNIST", "N_MNIST")
+    for data in ("MNIST", "N_MNIST", "OWN")
 }  # fmt: skip
 MEASURES = {"get_test_accuracy.py", "compute_branching_factor.py", "get_branching_factor.py", KERNEL}
 NOISY_ANSWERS = ANSWERS[:5]
@@ -149,13 +150,13 @@ def test_accuracy_of_a_run(finished_place):
     arrays, _ = read_arrays(folder_of(finished_place) / "FILE_L_VAL_ACC_L.files")
     best = np.argmax(arrays["ACUM_VAL_ACC_l"])
     shown = [100 * arrays[f"ACUM_{split}_ACC_l"][best] for split in ("VAL", "TST", "TRAIN")]
-    assert text.splitlines()[-1] == (
+    assert text.splitlines()[-1] == f"ACCURACY: {arrays['ACUM_TST_ACC_l'][best]}"
+    assert text.splitlines()[-2] == (
         f"version 7, NALSM on MNIST: cycle {best + 1} of 6, validation accuracy {shown[0]:.2f} %, test accuracy "
         f"{shown[1]:.2f} %, training accuracy {shown[2]:.2f} %"
     )
-    assert (
-        measured(finished_place, "get_test_accuracy.py", "", "--version=7", "--quiet") == text.splitlines()[-1] + "\n"
-    )
+    quiet = measured(finished_place, "get_test_accuracy.py", "", "--version=7", "--quiet")
+    assert quiet.splitlines() == text.splitlines()[-2:]
     flip(folder_of(finished_place) / "FILE_L_VAL_ACC_L.files")
     assert_one_line_error(measure(finished_place, "get_test_accuracy.py", "7\n"), 1, "FILE_L_VAL_ACC_L", "damaged")
     (folder_of(finished_place) / "FILE_L_VAL_ACC_L.files").unlink()
@@ -200,10 +201,11 @@ def test_branching_factors_of_a_run(recorded_place):
         np.testing.assert_array_equal(arrays["sample_ids"], read_arrays(path)[0]["sample_ids"])
         of_samples[path.name] = expected
         assert f"{path.name}: {np.nanmean(expected):.4f}, 3 samples" in text
-    last = text.splitlines()[-1]
+    *_, last, reference = text.splitlines()
+    assert float(reference.removeprefix("BRANCHING FACTOR: ")) == np.nanmean(list(of_samples.values()))
     assert f"branching factor {np.nanmean(list(of_samples.values())):.4f}, mean over 18 samples" in last
     assert f"test {np.nanmean(of_samples['TEST_7_SPIKES_BATCH_1.spikes']):.4f}" in last
-    assert measured(place, show, "", "--version=7", "--quiet", code=RECORDING) == last + "\n"
+    assert measured(place, show, "", "--version=7", "--quiet", code=RECORDING) == f"{last}\n{reference}\n"
 
     # again: only what is damaged or missing is computed
     after = folder_contents(folder)
@@ -248,8 +250,12 @@ def test_branching_factors_of_what_is_there(recorded_place, tmp_path):
 
 
 def test_a_run_without_recorded_spikes(finished_place):
+    """Small runs of earlier versions kept none."""
+    for path in folder_of(finished_place).glob("*.spikes"):
+        path.unlink()
     for program in ("compute_branching_factor.py", "get_branching_factor.py"):
-        assert_one_line_error(measure(finished_place, program, ("7",)), 2, "VERSION", "keeps no spikes", "10,000")
+        done = measure(finished_place, program, ("7",))
+        assert_one_line_error(done, 2, "VERSION", "keeps no spikes", "earlier version", "10,000")
 
 
 # ---- noisy test sets ------------------------------------------------------------------------------
@@ -368,8 +374,8 @@ def test_programs_of_other_runs(finished_place):
     ):
         done = present_noisy(place, program=program)
         assert_one_line_error(done, 2, "VERSION", "version 7, NALSM on MNIST", words, f"use {NOISE}")
-    assert_one_line_error(measure(place, KERNEL, ("7", "N")), 2, "WHICH_DATASET", "N-MNIST", "NALSM on MNIST")
-    assert_one_line_error(measure(place, KERNEL, ("7", "F")), 2, "WHICH_DATASET", "'F'", "M or N")
+    assert_one_line_error(measure(place, KERNEL, ("7", "N")), 2, "DATASET", "N-MNIST", "NALSM on MNIST")
+    assert_one_line_error(measure(place, KERNEL, ("7", "F")), 2, "DATASET", "'F'", "M or N")
 
 
 def test_noise_needs_the_weights_and_network_of_the_run(finished_place):
@@ -409,7 +415,47 @@ def test_simulated_recordings(place, tmp_path):
     assert np.any(noisy != clean, axis=1).mean() > 0.5  # but for samples that are hardly moved
     done = measure(place, KERNEL, ("7", "n"), "--per-class=1")
     assert "version 7, LSM on simulated N-MNIST: 1000 draws" in done.stdout
-    assert_one_line_error(done, 2, "class 3 has 0 samples")  # of the first twelve
+    assert_one_line_error(done, 2, "has 0 samples")  # of the first twelve
+
+
+def test_what_the_run_says_is_not_asked(finished_place, noisy_place):
+    """On a terminal VERSION alone; in a pipe the answers that are there are compared, and the others are not missed."""
+    program = [sys.executable, str(RUNNERS / NOISE), f"--output-dir={finished_place}/train_data"]
+    child = pexpect.spawn(program[0], [*program[1:], f"--networks-dir={finished_place}/networks"], timeout=120,
+                          env=environment(), encoding="utf-8")  # fmt: skip
+    child.expect_exact("VERSION? [int]: ")
+    assert "GPU" not in child.before
+    child.sendline("7")
+    child.expect_exact("noisy counts: 50 samples of MNIST")
+    assert "?" not in child.before
+    child.expect(pexpect.EOF)
+    assert noisy_files(finished_place) == noisy_files(noisy_place)
+    assert_one_line_error(present_noisy(finished_place, answers=("-1", "7")), 2, "finished noisy test set")
+    assert_one_line_error(present_noisy(finished_place, "--overwrite", answers=("-1", "7", "")), 2, "NET_NUM_VAR", "''")
+    measured(finished_place, KERNEL, "7\n", "--per-class=1", "--draws=2")
+    assert_one_line_error(measure(finished_place, KERNEL, "7\n\n"), 2, "DATASET", "''", "M or N")
+
+
+def test_all_measures_of_a_run(finished_place):
+    """In order, and what is done is not done again; kernel quality says which --per-class works before the noise."""
+    place, folder = finished_place, folder_of(finished_place)
+    command = [sys.executable, "-m", "nalsm", "measure", "--version=7", f"--output-dir={place}/train_data",
+               f"--networks-dir={place}/networks", "--draws=10"]  # fmt: skip
+    done = run(command, "", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    works = re.search(r"kernel quality: skipped, class \d has (\d+) samples, .*; --per-class (\d+) works", done.stdout)
+    assert works[1] == works[2]
+    assert not list(folder.glob("NOISE*"))
+    heads = re.findall("^(kernel quality|BRANCHING FACTOR|ACCURACY)\\b", done.stdout, re.MULTILINE)
+    assert heads == ["kernel quality", "BRANCHING FACTOR", "ACCURACY"]
+    done = run([*command, f"--per-class={works[1]}"], "", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert re.findall("^(SP|AP|ACCURACY): ", done.stdout, re.MULTILINE) == ["SP", "AP", "ACCURACY"]
+    assert "branching factor: computed before: " in done.stdout
+    before = folder_contents(folder)
+    again = run([*command, f"--per-class={works[1]}", "--quiet"], "", cwd=ROOT)
+    assert again.stdout == "\n".join(done.stdout.splitlines()[-2:]) + "\n"
+    assert folder_contents(folder) == before
 
 
 # ---- kernel quality -------------------------------------------------------------------------------
@@ -425,12 +471,13 @@ def test_kernel_quality_of_a_run(noisy_place):
     before = folder_contents(folder_of(noisy_place))
     text = measured(noisy_place, KERNEL, ("7", "m"), *flags, "--threads=1")
     sp, ap = (mean_rank(*counts_of(noisy_place, f"{name}TEST_7_S_AGG"), 2, 40, 3) for name in ("", "NOISE_125_"))
-    last = text.splitlines()[-1]
+    last = text.splitlines()[-3]
+    assert text.splitlines()[-2:] == [f"SP: {sp}", f"AP: {ap}"]
     assert re.search(
         rf"version 7, NALSM on MNIST: SP {sp:.2f} \+- [\d.]+ \(test counts\), AP {ap:.2f} \+- [\d.]+ ", last
     )
     quiet = measured(noisy_place, KERNEL, "", "--version=7", "--dataset=M", "--quiet", "--threads=3", *flags)
-    assert quiet == last + "\n"
+    assert quiet.splitlines() == text.splitlines()[-3:]
     assert last.endswith("mean rank and its standard error over 40 draws of 2 samples of each class, seed 3")
     after = folder_contents(folder_of(noisy_place))
     kept, attributes = read_arrays(folder_of(noisy_place) / "KERNEL_QUALITY_7.evaldata")
@@ -439,7 +486,7 @@ def test_kernel_quality_of_a_run(noisy_place):
     del after["KERNEL_QUALITY_7.evaldata"]
     assert after == before
     done = measure(noisy_place, KERNEL, ("7", "M"))
-    assert_one_line_error(done, 2, "class 0 has", "a draw takes 100 of each class")
+    assert_one_line_error(done, 2, "a draw takes 100 of each class", "--per-class")
 
 
 def test_kernel_quality_without_counts(finished_place, noisy_place):

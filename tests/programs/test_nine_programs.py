@@ -101,7 +101,17 @@ def test_more_samples_than_a_small_set_has(place, data):
     arguments = command(place, f"--data-dir={data}", program="LSM_RUN_MAIN_SIM_N_MNIST.py", small=())
     done = run(arguments, ("-1", "3", "2", "10", "2", "1.1"))
     assert_one_line_error(done, 2, "--train-samples", "simulated N-MNIST")
+    flags = done.stderr.split("these work: ")[1].split()
+    done = run([*arguments, *flags, "--cycles=1", "--sample-ms=60", "--dry-run"], ("-1", "3", "2", "1.1"))
+    assert done.returncode == 0, done.stderr
     assert not (place / "train_data").exists()
+
+
+def test_recordings_are_looked_for_before_the_first_question(place, tmp_path):
+    arguments = command(place, f"--data-dir={tmp_path}", program="NALSM_RUN_MAIN_SIM_N_MNIST.py", small=TINY)
+    done = run(arguments, ("-1", "3"))
+    assert_one_line_error(done, 2, "N-MNIST: neither")
+    assert "?" not in done.stdout
 
 
 def test_missing_recordings(place, tmp_path):

@@ -109,6 +109,52 @@ def test_dialogue_on_a_terminal(place):
     assert "left" in log.getvalue()
 
 
+def test_gpu_as_the_reference_takes_it(place):
+    """An empty line in a pipe is no GPU, of several the first is used; a line says so."""
+    for answer, said in (("", "an empty answer is taken as -1"), ("0,1", "GPU: 0 is used, the first of 0,1")):
+        done = run(command(place), (answer, "x"))
+        assert_one_line_error(done, 2, "VERSION: read 'x'")
+        assert said in done.stdout
+    assert_one_line_error(run(command(place), ("0,", "7")), 2, "GPU: read '0,'")
+    assert "GPU: 3 is used" in run(command(place, "--gpu=3,1"), "").stdout
+
+
+def test_plain_spelling_of_flags(place):
+    flags = ("--gpu=-1", "--version=7", "--network=1", "--batch-size=25", "--batches-per-block=4")
+    done = run(command(place, *flags, "--astrocyte-weight=0.02", "--dry-run"), "")
+    assert done.returncode == 0, done.stderr
+    program = "LSM_APSTDP_RUN_MAIN_SIM_MNIST.py"
+    own = ("--threshold-hz=37", "--range-hz=23", "--initial-weight=9")
+    done = run(command(place, *flags, *own, program=program), "")
+    assert_one_line_error(done, 2, "--initial-weight" if "--initial" in done.stderr else "--intial-abs-w-sclr", "'9'")
+
+
+def test_dry_run(place):
+    """The stages with their seconds, memory and disk; nothing is written, and what cannot work is refused."""
+    done = run(command(place, "--dry-run"))
+    assert done.returncode == 0, done.stderr
+    stages = re.findall(r"^(\w+): ([\d,]+) .* about \d+ s$", done.stdout, re.MULTILINE)
+    assert stages == [("initialisation", "40"), ("counting", "300"), ("readout", "6")]
+    assert re.search(r"together about \d+ s .* memory about [\d.]+ GB, disk about \d+ MB", done.stdout)
+    assert not (place / "train_data").exists()
+
+
+def test_what_to_type_next(finished_place):
+    """After training, three lines that work as they are."""
+    result = finished_place / "train_data" / "ver_7" / "FILE_L_VAL_ACC_L.files"
+    result.unlink()
+    done = run(command(finished_place))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()[-3:]
+    names = [re.search(r"nalsm (report|measure|runs)", line)[1] for line in lines]
+    assert names == ["report", "measure", "runs"]
+    flags = lines[2].split(" runs ")[1].split("  ")[0].split()
+    listed = run([sys.executable, "-m", "nalsm", "runs", *flags], "", cwd=ROOT)
+    assert "NALSM" in listed.stdout, listed
+    assert "--version 7" in lines[0]
+    assert f"--networks-dir {finished_place}/networks" in lines[1]
+
+
 def test_leaving_the_dialogue(place):
     program, *arguments = command(place)
     for key in ("\x03", "\x04"):  # Ctrl-C, Ctrl-D
@@ -119,6 +165,8 @@ def test_leaving_the_dialogue(place):
         child.close()
         assert child.exitstatus == 130
         assert "Traceback" not in rest
+        assert rest.splitlines()[-1].startswith("Error: stopped")
+        assert "resume" not in rest  # nothing was written that could be
         assert not (place / "train_data").exists()
 
 

@@ -96,7 +96,9 @@ def test_a_run_of_an_older_format_is_resumed(place, model):
     identity = {"init_samples": 30, "init_ms": 20, **identity}
     contents = {"format": 2, "identity": identity, "version": 7, "batches_per_block": 2, **SESSION}
     folder.parameters_json.write_text(json.dumps({**contents, "sha256": content_checksum({}, contents)}))
-    for path in [path for path in folder.path.iterdir() if path.suffix in (".wdata", ".datasagg", ".evaldata")]:
+    for path in [
+        path for path in folder.path.iterdir() if path.suffix in (".wdata", ".datasagg", ".spikes", ".evaldata")
+    ]:
         arrays, attributes = read_arrays(path)
         write_arrays(path, arrays, {**attributes, "run": identity_hash(identity)})
     kept = {path: path.stat().st_mtime_ns for path in folder.path.glob("*.datasagg")}
