@@ -85,7 +85,7 @@ def _terminal_bar() -> type:
             return shutil.get_terminal_size().columns - 1  # the last column would begin a new line on some terminals
 
         def __str__(self) -> str:
-            values = self.format_dict | {"ncols": None}
+            values: dict[str, Any] = {**self.format_dict, "ncols": None}
             for form in _BARS if self.n > self.initial else _BARS_AT_START:
                 before, bar, after = form.partition("{bar}")
                 without = self.format_meter(**values | {"bar_format": before + after})

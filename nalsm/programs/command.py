@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import click
 
@@ -49,7 +50,7 @@ class _Choice(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = self.table.get(cmd_name.lower())
-        return entry and entry.load()
+        return entry.load() if entry else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -94,7 +95,7 @@ def _train() -> click.Command:
     def of_model(model: str) -> click.Command:
         table = {
             "own" if data == OWN else data.lower(): _Entry(
-                f"Train {model} on {data}.", lambda data=data: _training(model, data), "Data sets"
+                f"Train {model} on {data}.", partial(_training, model, data), "Data sets"
             )
             for data in (*DATA_SOURCES, OWN)
         }
@@ -102,7 +103,7 @@ def _train() -> click.Command:
 
     table = {
         model.lower().replace("lsm+", "lsm-").replace("ap-", "ap"): _Entry(
-            f"Train {model}.", lambda model=model: of_model(model), "Models"
+            f"Train {model}.", partial(of_model, model), "Models"
         )
         for model in MODELS
     }

@@ -256,7 +256,7 @@ class _Checks:
         if answers["overwrite"] or version is None:
             return None
         recorded = RunFolder(chosen_folder(answers, "output_dir", self.root), version).recorded_parameters()
-        return recorded and recorded.identity
+        return recorded.identity if recorded else None
 
     def _require_recorded(self, title: str, name: str, value: float, answers: Answers) -> None:
         """Raise UserError for an answer that contradicts the run that is resumed."""
