@@ -58,6 +58,7 @@ def pack_events(
     Raises UserError if the folder exists, or recordings, labels or numbers do not fit.
     """
     path = Path(path)
+    require_new(path, overwrite)
     parts = {"train": train, **({"valid": valid} if valid else {}), "test": test}
     for split, (recordings, classified) in parts.items():
         if len(recordings) != len(classified):
@@ -72,10 +73,7 @@ def pack_events(
     classes, numbers = number_classes(labels, f"{path}")
     sensor = _Sensor(parts, sensor_size, downsample, bin_ms, path)
     coding = sensor.coding(duration_ms)
-    if (path / ABOUT).exists() or is_packed(path):
-        if not overwrite:
-            raise UserError(f"{path} exists already; choose another name, or replace it (overwrite, --overwrite)")
-        (path / ABOUT).unlink(missing_ok=True)
+    (path / ABOUT).unlink(missing_ok=True)
     source = Source(
         OWN, np.concatenate([numbers[split] for split in ("train", "valid", "test")]),
         sizes[0] + n_valid, sensor.events, {"packing": secrets.token_hex(8)}, 0, coding,
@@ -86,6 +84,14 @@ def pack_events(
     pack(source, path, overwrite, quiet)
     write_text(path / ABOUT, json.dumps(_summary(_open(path)), indent=1) + "\n")
     return describe(path)
+
+
+def require_new(path: Path, overwrite: bool) -> None:
+    """Raise UserError if there is a file or a folder of recordings at `path` that must not be replaced."""
+    if path.is_file():
+        raise UserError(f"{path} is a file; recordings are packed into a folder, choose another name")
+    if ((path / ABOUT).exists() or is_packed(path)) and not overwrite:
+        raise UserError(f"{path} exists already; choose another name, or replace it (overwrite, --overwrite)")
 
 
 class _Sensor:

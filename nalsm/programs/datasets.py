@@ -82,10 +82,11 @@ def pack_tonic(
 
     Tonic keeps it in <data folder>/<NAME>, and downloads what is missing.
     """
-    from nalsm.datasets import pack_events
+    from nalsm.datasets.own_events import pack_events, require_new
     from nalsm.datasets.tonic_sets import tonic_recordings
 
     path = output or data_dir / f"{name.lower()}-packed"
+    require_new(path, overwrite)
     TUNING.before_work()
     name, recordings, sensor_size = tonic_recordings(name, data_dir)
     own = pack_events(

@@ -89,6 +89,9 @@ def test_a_folder_is_kept_or_replaced_and_its_contents_decide_the_fingerprint(tm
     with pytest.raises(UserError, match="leaves exists already; choose another name, or replace it"):
         packed(path, n=30)
     assert own_source(path).load(path).fingerprint == first
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file"):
+        packed(tmp_path / "file")
     packed(path, overwrite=True)
     assert own_source(path).load(path).fingerprint == first
     packed(path, overwrite=True, duration_ms=61)

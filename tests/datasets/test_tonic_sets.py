@@ -71,6 +71,8 @@ def test_shd(tmp_path):
         [data.train.presentation(np.arange(15), 103, 0), data.valid.presentation(np.arange(3), 103, 0)]
     )
     assert [int(np.flatnonzero(raster[102])[0]) for raster in whole] != list(range(18))  # shuffled
+    with pytest.raises(UserError, match="shd-packed exists already"):
+        pack("SHD", "--data-dir", tmp_path)
     assert sorted(int(np.flatnonzero(raster[102])[0]) for raster in whole) == list(range(18))
 
 
