@@ -5,8 +5,9 @@ can be carried along instead of being summed afresh: with g_j the kernel of a pr
 
     I_i(t) = sum_j w_ij g_j(t)
 
-decays by exp(-1 / tau) a ms, tau = 1 ms. A spike of j lifts g_j to 1 / tau and so I_i by w_ij (1 / tau - g_j), and
-a change dw of a weight adds dw * g_j. So the cost of a step is proportional to its spikes.
+decays by exp(-1 / tau) a ms, tau = 1 ms. A spike of j lifts g_j to 1 and so I_i by w_ij (1 - g_j), and a
+change dw of a weight adds dw * g_j. Potentials of the liquid are in units of 1 / tau, the factor of all kernels.
+So the cost of a step is proportional to its spikes.
 
 Two passes do the work of a step. The pre pass walks the outgoing synapses of each spiking neuron. Weights
 are stored in this order, so a row is contiguous. If the post-synaptic neuron spikes as well, the pass adds
@@ -381,9 +382,9 @@ def _reset(neurons, t, interval_ms, spiking, n_spiking, counts, recording):
 
 
 @njit
-def _lift_kernels(source, spiking, n_spiking, peak):
+def _lift_kernels(source, spiking, n_spiking):
     for k in range(n_spiking):
-        source.kernel[spiking[k]] = peak
+        source.kernel[spiking[k]] = ONE
 
 
 @njit
@@ -412,20 +413,20 @@ def _prepare_changes(neurons, trace, spiking, n_spiking, rates):
 
 
 @njit
-def _send(j, projection, source, neurons, peak):
+def _send(j, projection, source, neurons):
     """Add a spike of neuron j to the currents, without learning."""
-    lift = peak - source.kernel[j]
+    lift = ONE - source.kernel[j]
     for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
         neurons.current[projection.post[k]] += source.weights[k] * lift
 
 
 @njit
-def _send_and_learn(j, projection, source, neurons, peak, slope, offset, low, high):
+def _send_and_learn(j, projection, source, neurons, slope, offset, low, high):
     """The pre pass for neuron j: add its spike to the currents and change its synapses.
 
     The current of this step uses the weights before the change.
     """
-    lift, trace = peak - source.kernel[j], source.trace[j]
+    lift, trace = ONE - source.kernel[j], source.trace[j]
     for k in range(np.uintp(projection.out_start[j]), np.uintp(projection.out_start[j + 1])):
         i = projection.post[k]
         old = source.weights[k]
@@ -433,7 +434,7 @@ def _send_and_learn(j, projection, source, neurons, peak, slope, offset, low, hi
         new = min(max(new, low), high)
         source.weights[k] = new
         neurons.current[i] += old * lift
-        neurons.change[i] += (new - old) * peak
+        neurons.change[i] += new - old
 
 
 @njit
@@ -505,7 +506,7 @@ def _advance_potentials(neurons, constants):
         v = neurons.potential[i]
         v = v + neurons.current[i] - v / constants.membrane_tau_ms
         neurons.potential[i] = v
-        neurons.above[i] = v >= constants.threshold
+        neurons.above[i] = v >= constants.scaled_threshold
         neurons.current[i] = (neurons.current[i] + neurons.change[i]) * constants.kernel_decay
         neurons.change[i] = ZERO
 
@@ -534,24 +535,22 @@ def fresh_source(weights: np.ndarray, n_pre: int) -> Source:
 
 @njit
 def _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving):
-    peak = wiring.neuron.kernel_peak
     for k in range(n_spiking):
-        _send(spiking[k], wiring.liquid, liquid, neurons, peak)
+        _send(spiking[k], wiring.liquid, liquid, neurons)
     for k in range(len(arriving)):
-        _send(arriving[k], wiring.inputs, inputs, neurons, peak)
+        _send(arriving[k], wiring.inputs, inputs, neurons)
 
 
 @njit
 def _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving, bound):
     exc, inh = (neurons.exc_slope, neurons.exc_offset), (neurons.inh_slope, neurons.inh_offset)
-    peak = wiring.neuron.kernel_peak
     for k in range(n_spiking):
         if spiking[k] < wiring.n_exc:
-            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, peak, *exc, ZERO, bound)
+            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *exc, ZERO, bound)
         else:
-            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, peak, *inh, -bound, ZERO)
+            _send_and_learn(spiking[k], wiring.liquid, liquid, neurons, *inh, -bound, ZERO)
     for k in range(len(arriving)):
-        _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, peak, *exc, -bound, bound)
+        _send_and_learn(arriving[k], wiring.inputs, inputs, neurons, *exc, -bound, bound)
 
 
 @njit
@@ -606,8 +605,8 @@ def run_sample(
             _pre_pass(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving, bound)
         else:
             _send_all(wiring, liquid, inputs, neurons, spiking, n_spiking, arriving)
-        _lift_kernels(liquid, spiking, n_spiking, neuron.kernel_peak)
-        _lift_kernels(inputs, arriving, len(arriving), neuron.kernel_peak)
+        _lift_kernels(liquid, spiking, n_spiking)
+        _lift_kernels(inputs, arriving, len(arriving))
 
         if numbers.learns:
             _hide_traces(liquid, spiking, n_spiking, hidden)

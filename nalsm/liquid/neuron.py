@@ -38,6 +38,7 @@ PUBLISHED = NeuronConstants()
 class NeuronNumbers(NamedTuple):
     """The constants as the engines read them.
 
+    scaled_threshold : the threshold in units of kernel_peak
     kernel_peak : of a synaptic current, at the spike; kernel_decay : its factor after every ms
     interval_ms : shortest interval between two spikes of a neuron
     pulse_spikes : a pulse into an input neuron is a spike, in the first ms in which the neuron can spike
@@ -45,6 +46,7 @@ class NeuronNumbers(NamedTuple):
 
     membrane_tau_ms: np.float32
     threshold: np.float32
+    scaled_threshold: np.float32
     input_pulse: np.float32
     kernel_peak: np.float32
     kernel_decay: np.float32
@@ -58,6 +60,7 @@ def numbers_of(constants: NeuronConstants) -> NeuronNumbers:
     return NeuronNumbers(
         f32(constants.membrane_tau_ms),
         f32(constants.threshold),
+        f32(constants.threshold * constants.synapse_tau_ms),
         f32(constants.input_pulse),
         f32(1 / constants.synapse_tau_ms),
         f32(math.exp(-1 / constants.synapse_tau_ms)),
