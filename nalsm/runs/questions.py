@@ -273,8 +273,8 @@ class _Checks:
     def network(self, value: int, answers: Answers) -> None:
         folder = chosen_folder(answers, "networks_dir", self.root)
         path, there = network_path(folder, value), networks_in(folder)
-        source = self.source(answers)
-        kind = "--data-file" if self.dataset == OWN else f"dataset {source.network_kind}"
+        source = None if self.dataset == OWN and answers.get("data_file") is None else self.source(answers)
+        kind = f"dataset {source.network_kind}" if source and not source.own else "--data-file"
         if not path.is_file():
             free = next(number for number in itertools.count(1) if number not in there)
             listed = ", ".join(map(str, there[:10])) + (", ..." if len(there) > 10 else "")
@@ -284,7 +284,7 @@ class _Checks:
                 f"free number {free}"
             )
         n_inputs, _ = network_sizes(path)
-        if n_inputs not in (None, source.n_inputs):
+        if source and n_inputs not in (None, source.n_inputs):  # a noise program is not told the data file
             raise UserError(
                 f"NET_NUM_VAR: network {value} has {n_inputs} inputs, {source.name} needs {source.n_inputs}; make one "
                 f"with generate_spatial_network.py, {kind}"
