@@ -26,7 +26,8 @@ raster = np.zeros((9, 8), np.uint8)
 raster[0] = raster[3] = 1  # one spike each, unless the refractory time is long
 assert nalsm.__file__.startswith(sys.argv[1]), nalsm.__file__
 spikes = event_kernels.schedule_input_spikes(raster, neuron.numbers_of(neuron.PUBLISHED)).start[-1]
-print(spikes, *(len(list(folder.rglob("*.nbc"))) for folder in PACKAGE.glob("__pycache__/numba-event_kernels-*")))
+folders = PACKAGE.glob("__pycache__/numba-event_kernels-*")
+print(spikes, *(len(list(folder.rglob("*.schedule_input_spikes*.nbc"))) for folder in folders))
 """
 
 
