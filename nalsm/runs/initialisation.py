@@ -52,8 +52,8 @@ def _run_with_checkpoints(session: "Session", state: LiquidState, rule: Rule) ->
     try:
         with session.progress(sizes.init_samples, "initialisation", "snapshots", done=reached[1]) as bar:
             for following in states:
-                bar.update(following[1] - reached[1])
-                reached = following
+                n_done, reached = following[1] - reached[1], following  # before the bar, where a signal may stop it
+                bar.update(n_done)
                 if time.monotonic() - saved > TUNING.seconds_between_checkpoints:
                     _save(session, *reached)
                     saved = time.monotonic()
