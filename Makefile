@@ -32,7 +32,7 @@ SIZES := sweeps/sizes.toml
 
 # Run sweeps, then write the page of all results so far, even if a cell failed.
 define sweep
-$(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS); code=$$?; \
+$(BIN)/python -m nalsm.sweep $(1) --networks $(NETWORKS) --results docs/results.md; code=$$?; \
 $(BIN)/python -m nalsm.sweep $(PAPER) $(SIZES) --networks $(NETWORKS) --list --results docs/results.md && exit $$code
 endef
 

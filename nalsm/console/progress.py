@@ -1,6 +1,6 @@
 """What a program prints while it works: a bar on a terminal, otherwise a plain line every few seconds."""
 
-import shutil
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -82,7 +82,11 @@ def _terminal_bar() -> type:
 
         @property
         def width(self) -> int:
-            return shutil.get_terminal_size().columns - 1  # the last column would begin a new line on some terminals
+            try:
+                columns = os.get_terminal_size(self.fp.fileno()).columns
+            except OSError:
+                columns = 0
+            return (columns or 80) - 1  # the last column would begin a new line on some terminals
 
         def __str__(self) -> str:
             values: dict[str, Any] = {**self.format_dict, "ncols": None}

@@ -170,8 +170,9 @@ def _gates_of_all(numbers, calcium, potentiates, depresses):
 
 
 _HERE = Path(__file__)
+_PLAIN = getattr(_gates_of_all, "py_func", _gates_of_all)  # itself where Numba's compiler is switched off
 _KNOWN = Addresses(
-    False, False, callback(_gates_of_all.py_func, _GATES, _HERE), callback(next_rates, _NEXT_RATES, _HERE)
+    False, False, callback(_PLAIN, _GATES, _HERE), callback(next_rates, _NEXT_RATES, _HERE)
 )  # fmt: skip
 
 

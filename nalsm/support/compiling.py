@@ -44,6 +44,8 @@ def callback(function: Callable, signature: Any, kernels: Path) -> Any:
     signature : types as Numba has them
     kernels : the file of the kernels; the code is compiled again when its sources change
     """
+    if vars(numba.config)["DISABLE_JIT"]:
+        return function
     with _caching(kernels):
         return numba.cfunc(signature, cache=True, error_model="numpy")(function)
 

@@ -37,7 +37,7 @@ from nalsm.datasets.events import EventSplit
 from nalsm.datasets.images import ImageSplit
 from nalsm.datasets.noise import NoisyImages, ShiftedEvents
 from nalsm.datasets.packing import NMNIST_CODE, HeldRecordings
-from nalsm.liquid import open_liquid
+from nalsm.liquid import NeuronConstants, open_liquid
 from nalsm.network import Network
 from nalsm.rules import AstrocyteSTDP
 from nalsm.runs.counting import Batch, Presentation
@@ -487,4 +487,7 @@ def test_a_worker_with_another_tensorflow_counts_nothing(address):
     )
     presentation = Presentation(np.zeros(network.n_synapses, np.float32), AstrocyteSTDP(), 5, seed=1)
     with connected(address) as client, pytest.raises(MachineError, match=r"has device .*, this program GPU of the"):
-        client.submit(lambda: Counter(network, presentation, "tensorflow", -1, 1, wanted).liquid, pure=False).result()
+        client.submit(
+            lambda: Counter(network, None, NeuronConstants(), presentation, "tensorflow", -1, 1, wanted).liquid,
+            pure=False,
+        ).result()

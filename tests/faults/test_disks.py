@@ -112,8 +112,7 @@ def test_room_is_asked_for_what_is_still_missing(small_run):
     assert small_run.lose("rename *READOUT*").returncode != 0
     there = sum(path.stat().st_size for path in small_run.folder.glob("*.*data*"))
     code = "import collections, shutil\nusage = collections.namedtuple('usage', 'total used free')\n"
-    needed = 80 * 64 + 50e6
-    for free, code_expected in ((needed - there - 100_000, 2), (needed, 0)):
+    for free, code_expected in ((50e6 - there - 100_000, 2), (51e6 - there, 0)):  # it needs less than 51 MB in all
         done = small_run.run(code=code + f"shutil.disk_usage = lambda path: usage(10**9, 10**9, {free})\n")
         assert done.returncode == code_expected, done
     small_run.finish()

@@ -191,6 +191,6 @@ def test_room_for_kept_readouts_is_asked_for(place):
     for every in (0, 1, 5):
         run = TrainingRun(settings(place, cycles=10_000, keep_weights_every=every))
         run.session.network = run.session.load_network()
-        needed.append(run._expected_bytes())
+        needed.append(run.expected_bytes())
     assert needed[1] - needed[0] == 2 * 10_000 * BYTES_OF_ONE
     assert needed[2] - needed[0] == 2 * 2_000 * BYTES_OF_ONE

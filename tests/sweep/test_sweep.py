@@ -1,6 +1,7 @@
 """python -m nalsm.sweep: from a file to cells, to finished version folders, to a page of results."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -313,7 +314,8 @@ def test_a_worker_killed_in_a_cell(swept, tmp_path):
     worker.kill()
     out, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
-    assert "3 of 3 cells are done, 0 of them were done before" in out
+    # A cell whose result was lost with its worker is submitted again and found done.
+    assert re.search(r"3 of 3 cells are done, [01] of them were done before", out)
     assert contents(tmp_path) == {name: contents(swept[0])[name] for name in ("ver_101", "ver_201", "ver_301")}
     with suppress(psutil.NoSuchProcess):  # it may wait for init to take note of its end
         assert program.status() == psutil.STATUS_ZOMBIE
