@@ -38,6 +38,14 @@ def say(text: str, quiet: bool = False) -> None:
         raise
 
 
+def in_words(seconds: float) -> str:
+    """Return a duration as in "25 s", "12 min", "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class Meter(Protocol):
     """Shows how much of the work is done."""
 

@@ -6,27 +6,15 @@ import click
 
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType
+from nalsm.programs.options import folder_option
 from nalsm.runs.questions import HIGHEST_NUMBER
-from nalsm.runs.settings import default_folder
 
 
 @click.command()
 @click.argument("version", type=click.IntRange(0, HIGHEST_NUMBER))
 @click.argument("folder", type=PathType())
-@click.option(
-    "--output-dir",
-    type=PathType(),
-    default=default_folder("output_dir"),
-    show_default=True,
-    help="Folder of the version folders.",
-)
-@click.option(
-    "--networks-dir",
-    type=PathType(),
-    default=default_folder("networks_dir"),
-    show_default=True,
-    help="Folder of the networks.",
-)
+@folder_option("output_dir")
+@folder_option("networks_dir")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def export(version: int, folder: Path, output_dir: Path, networks_dir: Path, quiet: bool) -> None:
     """Write run VERSION into FOLDER as the arrays of the authors' program: one .npz for each of its files.

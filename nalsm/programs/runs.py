@@ -8,26 +8,19 @@ from typing import Any
 
 import click
 
-from nalsm.console.questions import PathType
 from nalsm.evaluation.paper import is_reduced
 from nalsm.programs.export import export
+from nalsm.programs.options import folder_option
 from nalsm.programs.run_table import MEASURE_COLUMNS, SORTS, as_csv, sorted_by, table
 from nalsm.runs.listing import list_runs
 from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.record import RunRecord
-from nalsm.runs.settings import default_folder
 from nalsm.support.constants import as_text
 from nalsm.support.errors import UserError
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--output-dir",
-    type=PathType(),
-    default=default_folder("output_dir"),
-    show_default=True,
-    help="Folder of the version folders.",
-)
+@folder_option("output_dir")
 @click.option("--sort", type=click.Choice(SORTS), help="Sort by this; accuracies, measures and dates from the highest.")
 @click.option("--csv", "as_csv_text", is_flag=True, help="For spreadsheets: a line for each run, with all values.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: a JSON list, an object for each run.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from nalsm.console.program import is_a_step, run_program
-from nalsm.console.progress import say
+from nalsm.console.progress import in_words, say
 from nalsm.console.questions import command
 from nalsm.constants import TRAINING, parsed
 from nalsm.constants import questions as constant_questions
@@ -76,21 +76,13 @@ def _say_expected(run: "TrainingRun") -> None:
     began = run.prepare()
     stages = stages_of(run.session)
     for stage in stages:
-        say(f"{stage.name}: {stage.work}, about {_duration(stage.seconds)}")
-    total = _duration(sum(stage.seconds for stage in stages))
+        say(f"{stage.name}: {stage.work}, about {in_words(stage.seconds)}")
+    total = in_words(sum(stage.seconds for stage in stages))
     say(
         f"together about {total} at the speed measured just now, memory about {memory_of(run.session) / 1e9:.1f} GB, "
         f"disk about {run.expected_bytes() / 1e6:.0f} MB: {run.folder.path}"
     )
     say("it would be resumed, and takes less" if began else "nothing was written (--dry-run)")
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds in words, as in "3 h 20 min"."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _say_next(version: int, answers: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nalsm.readout import CountBlock, Readout, Team
 from nalsm.runs.count_blocks import MEMORY_SHARE
+from nalsm.runs.questions import RASTERS_IN_MEMORY
 from nalsm.runs.readout_training import divided
 from nalsm.runs.readouts import RIDGE
 from nalsm.runs.session import Session
@@ -16,7 +17,6 @@ from nalsm.support.resources import cores, memory_bytes, peak_memory_bytes
 
 _SECONDS = 0.3  # of measuring for each stage
 _PASSES = 3.0  # forward passes that the training of a sample takes, evaluation one
-_RASTERS = 3  # a batch that runs, the next one, and what making it takes
 
 
 class Stage(NamedTuple):
@@ -86,7 +86,7 @@ def memory_of(session: Session) -> float:
         2 * network.n_liquid * sum(sizes.of_splits.values()),
         memory_bytes() * MEMORY_SHARE if budget is None else budget * 1e9,
     )
-    rasters = _RASTERS * sizes.batch_size * sizes.sample_ms * network.n_inputs
+    rasters = RASTERS_IN_MEMORY * sizes.batch_size * sizes.sample_ms * network.n_inputs
     return peak_memory_bytes() + max(counts, rasters + session.liquid.bytes_needed(sizes.batch_size, sizes.sample_ms))
 
 

@@ -33,7 +33,7 @@ _COMPARED = (
     "train_samples", "valid_samples", "test_samples", "init_samples", "init_ms", "sample_ms", "cycles",
     "keep_weights_every", "seed",
 )  # fmt: skip
-_RASTERS_IN_MEMORY = 3  # times the rasters of a batch: the one that runs, the next one, and what making it takes
+RASTERS_IN_MEMORY = 3  # times the rasters of a batch: the one that runs, the next one, and what making it takes
 
 
 def questions_for(model: str, dataset: str, root: Path) -> list[Question]:
@@ -278,7 +278,7 @@ class _Checks:
         if not path.is_file():
             free = next(number for number in itertools.count(1) if number not in there)
             listed = ", ".join(map(str, there[:10])) + (", ..." if len(there) > 10 else "")
-            found = f"there are {listed}" if there else "there is no network yet"
+            found = f"there {'is only' if len(there) == 1 else 'are'} {listed}" if there else "there is no network yet"
             raise UserError(
                 f"NET_NUM_VAR: there is no {path}; {found}; make one with generate_spatial_network.py, {kind}, next "
                 f"free number {free}"
@@ -365,7 +365,7 @@ class _Checks:
         self._require_memory("--init-ms", TUNING.snapshots_at_a_time, value, source)
 
     def _require_memory(self, title: str, n_rasters: int, steps: int, source: DataSource) -> None:
-        needed, memory = _RASTERS_IN_MEMORY * n_rasters * steps * source.n_inputs, memory_bytes()
+        needed, memory = RASTERS_IN_MEMORY * n_rasters * steps * source.n_inputs, memory_bytes()
         if needed > memory:
             raise UserError(
                 f"{title}: {n_rasters} rasters of {steps} ms at a time take {needed / 1e9:.3g} GB, this machine has "

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nalsm.console.progress import in_words
 from nalsm.evaluation.paper import FULL
 from nalsm.models import MODELS
 from nalsm.runs.readouts import PUBLISHED
@@ -172,19 +173,11 @@ def lines_of(found: Sequence[Estimate], n_cells: int, is_measured: bool) -> list
         kind = f"{cell.label} on {cell.dataset}, {cell.network.n_liquid:,} neurons"
         kinds.setdefault(kind, []).append(estimate.total)
     lines += [
-        f"  {kind}: {len(totals)} cell{'s' * (len(totals) > 1)}, {_duration(sum(totals))}"
+        f"  {kind}: {len(totals)} cell{'s' * (len(totals) > 1)}, {in_words(sum(totals))}"
         for kind, totals in kinds.items()
     ]
     stages = {stage: sum(estimate.seconds[stage] for estimate in left) for stage in left[0].seconds}
-    parts = ", ".join(f"{stage} {_duration(seconds)}" for stage, seconds in stages.items())
+    parts = ", ".join(f"{stage} {in_words(seconds)}" for stage, seconds in stages.items())
     basis = "the speed measured here and " if is_measured else ""
-    total = _duration(sum(stages.values()))
+    total = in_words(sum(stages.values()))
     return [*lines, f"together about {total} on this machine ({parts}), from {basis}the seconds of stored runs"]
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds in words, as in "3 h 20 min"."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
