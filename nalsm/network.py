@@ -26,6 +26,8 @@ from nalsm.support.constants import Constants, as_text, constant, constants_of, 
 from nalsm.support.errors import UserError
 from nalsm.support.random_streams import SEED_LIMIT, stream
 
+TO_MAKE_ONE = "make one with nalsm network, or generate_spatial_network.py"  # in messages
+
 _FORMAT = "nalsm network 1"
 _MOST_NEURONS = 2**24  # in a network that is loaded, so that a damaged number cannot exhaust the memory
 _PAIRS_AT_A_TIME = 4_000_000  # near pairs, to bound the memory
@@ -236,9 +238,7 @@ class Network:
             network._check_grid()
         except (ValueError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise UserError(
-                f"the network in {path} is not valid: {reason}; make one with generate_spatial_network.py"
-            ) from None
+            raise UserError(f"the network in {path} is not valid: {reason}; {TO_MAKE_ONE}") from None
         return network
 
     def describe(self) -> str:

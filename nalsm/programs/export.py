@@ -7,7 +7,7 @@ import click
 from nalsm.console.progress import say
 from nalsm.console.questions import PathType
 from nalsm.programs.options import folder_option
-from nalsm.runs.questions import HIGHEST_NUMBER
+from nalsm.runs.answer_checks import HIGHEST_NUMBER
 
 
 @click.command()

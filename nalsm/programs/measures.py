@@ -13,7 +13,8 @@ from nalsm.constants import BRANCHING, NOISE, parsed, require_used
 from nalsm.constants import questions as constant_questions
 from nalsm.datasets import DATA_SOURCES, OWN
 from nalsm.evaluation.branching import BranchingConstants
-from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
+from nalsm.runs.answer_checks import HIGHEST_NUMBER
+from nalsm.runs.questions import folder_questions
 from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.record import RunRecord, open_record
 from nalsm.runs.settings import DEFAULT_FOLDERS, chosen_folder, settings_of
@@ -248,7 +249,7 @@ def measure_command(root: Path) -> click.Command:
 
     def run(answers: Answers) -> None:
         record = _record(root, answers, answers["version"])
-        for compute in (_measure_kernel_quality, _measure_branching_factor, _measure_accuracy):
+        for compute in (_measure_kernel_quality, _measure_branching_factor, _say_other_measures, _measure_accuracy):
             compute(root, record, answers)
 
     text = "Compute all measures that a run allows: noisy counts, kernel quality, branching factor, accuracy."
@@ -313,6 +314,16 @@ def _measure_branching_factor(root: Path, record: RunRecord, answers: Answers) -
     with record.folder.locked():
         _compute_missing(record, network, batches, BranchingConstants(), answers["quiet"])
     _say_branching_factors(record, batches, answers["quiet"])
+
+
+def _say_other_measures(_root: Path, record: RunRecord, _answers: Answers) -> None:
+    """Say the measures of the user's own modules (docs/extending.md), which are computed when they are read."""
+    from nalsm.evaluation import MEASURES, accuracy, branching, kernel_quality
+
+    for measure in MEASURES.values():
+        if measure not in (accuracy.MEASURE, branching.MEASURE, kernel_quality.MEASURE):
+            values = measure.read_with(record)
+            say(f"{measure.title}: {measure.text(values) if values else 'not computed'}")
 
 
 def _measure_accuracy(_root: Path, record: RunRecord, answers: Answers) -> None:

@@ -14,7 +14,8 @@ from nalsm.constants import NETWORK, parsed
 from nalsm.constants import questions as constant_questions
 from nalsm.datasets import NETWORK_INPUTS, own_source
 from nalsm.network import NetworkConstants, log_path, network_path
-from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
+from nalsm.runs.answer_checks import HIGHEST_NUMBER
+from nalsm.runs.questions import folder_questions
 from nalsm.runs.settings import chosen_folder
 from nalsm.support.constants import chosen
 from nalsm.support.errors import UserError

@@ -10,8 +10,9 @@ import click
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
 from nalsm.console.questions import Question, command
+from nalsm.runs.answer_checks import HIGHEST_NUMBER
 from nalsm.runs.folder import RunFolder
-from nalsm.runs.questions import HIGHEST_NUMBER, folder_questions
+from nalsm.runs.questions import folder_questions
 from nalsm.runs.settings import chosen_folder
 from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING

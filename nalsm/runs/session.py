@@ -16,7 +16,7 @@ from nalsm.datasets.own import OwnData
 from nalsm.liquid import Liquid, NeuronConstants, open_liquid
 from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import ASTROCYTE_DENSITY, MODELS
-from nalsm.network import Network, network_path
+from nalsm.network import TO_MAKE_ONE, Network, network_path
 from nalsm.runs.counting import Counting
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import OWN_DATA
@@ -58,8 +58,7 @@ class Session:
         if network.n_inputs != settings.source.n_inputs:
             raise UserError(
                 f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.source.name} "
-                f"needs {settings.source.n_inputs}; make one for dataset {settings.source.network_kind} with "
-                "generate_spatial_network.py"
+                f"needs {settings.source.n_inputs}; {TO_MAKE_ONE}, dataset {settings.source.network_kind}"
             )
         return network
 

@@ -6,7 +6,6 @@ of a kind of run counts, scaled to the cell's numbers of samples, ms and cycles.
 """
 
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from nalsm.console.progress import in_words
 from nalsm.evaluation.paper import FULL
 from nalsm.models import MODELS
 from nalsm.runs.readouts import PUBLISHED
+from nalsm.runs.settings import Sizes
 from nalsm.support.resources import cores
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
@@ -119,46 +119,24 @@ def measured_speed(data_dir: Path, n: int = 250) -> dict[str, float]:
     from nalsm.datasets import DATA_SOURCES
     from nalsm.liquid import open_liquid
     from nalsm.network import Network
-    from nalsm.readout import CountBlock, Readout, Team
-    from nalsm.runs.readout_training import divided
+    from nalsm.runs import speed
 
     source, model, knobs = DATA_SOURCES["MNIST"], MODELS["NALSM"], {"astrocyte_weight": 0.015}
+    sizes = Sizes(**FULL, batch_size=250, batches_per_block=10)
     first_rule, rule = (phase(knobs) for phase in (model.initialisation, model.presentation) if phase)
     network = Network.generate((10, 10, 10), source.n_inputs, 1)
     train = source.load(source.find(data_dir), quiet=True).train
     liquid = open_liquid(network)
     state = liquid.initial_state(absolute_weight=model.starting_weight(knobs))
-    snapshots = train.snapshots(np.arange(4 * n), np.arange(4 * n), 20, 1)
-    liquid.initialise(snapshots[:1], state, first_rule)  # compiles
-    seconds, (state, _) = _timed(lambda: liquid.initialise(snapshots, state, first_rule), 1)
-    found = {"initialisation": seconds / (4 * n) * FULL["init_samples"]}
-
-    rasters = train.presentation(np.arange(n), 250, 1)
-    liquid.present(rasters[:1], state.weights, rule)
-    seconds, run = _timed(lambda: liquid.present(rasters, state.weights, rule), 3)
-    found["counting"] = seconds / n * 70_000
-
-    counts, labels = (np.resize(values, (10, 250, *values.shape[1:])) for values in (run.counts, train.labels[:n]))
-    block = CountBlock.pack(counts, labels)
-    sizes = divided(cores())
-    with Team(sizes[0]) as training, Team(sizes[1]) as evaluating:
-        trained, evaluated = Readout(1000, team=training), Readout(1000, team=evaluating)
-        trained.train_block(block)
-        evaluated.count_correct(block)
-        train_seconds, _ = _timed(lambda: trained.train_block(block), 5)
-        test_seconds, _ = _timed(lambda: evaluated.count_correct(block), 5)
-    found["readout"] = FULL["cycles"] * max(20 * train_seconds, 28 * test_seconds)
-    return found
-
-
-def _timed(function, repetitions):
-    """Return (shortest seconds of a call, the last result)."""
-    shortest = math.inf
-    for _ in range(repetitions):
-        begin = time.perf_counter()
-        result = function()
-        shortest = min(shortest, time.perf_counter() - begin)
-    return shortest, result
+    snapshots = train.snapshots(np.arange(4 * n), np.arange(4 * n), sizes.init_ms, 1)
+    of_snapshot, state = speed.of_snapshot(liquid, snapshots, state, first_rule)
+    of_sample = speed.of_sample(liquid, train.presentation(np.arange(n), sizes.sample_ms, 1), state.weights, rule)
+    of_cycle = speed.of_cycle(sizes, network.n_liquid, len(source.classes), cores())
+    return {
+        "initialisation": of_snapshot * sizes.init_samples,
+        "counting": of_sample * sum(sizes.of_splits.values()),
+        "readout": of_cycle * sizes.cycles,
+    }
 
 
 def lines_of(found: Sequence[Estimate], n_cells: int, is_measured: bool) -> list[str]:

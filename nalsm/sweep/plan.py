@@ -35,7 +35,8 @@ from nalsm.constants import (
 from nalsm.datasets import DATA_SOURCES, OWN, DataSource, own_source, source_of
 from nalsm.evaluation import MEASURES
 from nalsm.models import MODELS
-from nalsm.runs.questions import HIGHEST_NUMBER, questions_for
+from nalsm.runs.answer_checks import HIGHEST_NUMBER
+from nalsm.runs.questions import questions_for
 from nalsm.runs.readouts import marked
 from nalsm.runs.settings import DEFAULT_FOLDERS, completed
 from nalsm.support.constants import Value, as_text

@@ -99,7 +99,7 @@ def test_refused_at_the_question(place):
         (
             [place / "trees.npz", -1, 3, 8, 4, 1],
             (),
-            "make one with generate_spatial_network.py, --data-file, next free",
+            "make one with nalsm network, or generate_spatial_network.py, --data-file, next free",
         ),
         ([place / "trees.npz", -1, 3, 1, 11, 1], (), "11 is more than the 10 validation samples of own data trees"),
         ([place / "trees.npz", -1, 3, 1, 4, 5], (), "BATCHS_PER_BLOCK: 5 does not divide the 12 training batches"),

@@ -86,7 +86,12 @@ def test_dialogue_on_a_terminal(place):
     for question, bad, complaint, good in (
         ("GPU? (its index, -1: the CPU) [-1]: ", "one", "expected a whole number of -1 or more", ""),
         ("VERSION? [int] [1]: ", "../7", "expected a whole number from 0 to 999999", "7"),
-        ("NET_NUM_VAR? [int] [1]: ", "3", "there are 1, 2; make one with generate_spatial_network.py", "2"),
+        (
+            "NET_NUM_VAR? [int] [1]: ",
+            "3",
+            "there are 1, 2; make one with nalsm network, or generate_spatial_network.py",
+            "2",
+        ),
         ("NET_NUM_VAR? [int] [1]: ", "2", "network 2 has 2312 inputs, MNIST needs 784", ""),
         ("BATCH_SIZE? [int](250 for 1000 neurons, 50 for 8000) [50]: ", "30", "nearest that work: 25 and 50", "25"),
         ("BATCHS_PER_BLOCK? [int](10 for 1000 neurons, 50 for 8000) [8]: ", "3", "nearest that work: 2 and 4", ""),

@@ -155,6 +155,9 @@ def test_model_data_set_and_measure_in_the_programs(trained):
     assert all(word in listed.stdout for word in ("LSM+HSTDP", "digits", "dimensions")), listed
     helped = run([sys.executable, trained / "runners" / "LSM_HSTDP_RUN_MAIN_SIM_MNIST.py", "--help"], env=env)
     assert "--target-rate" in helped.stdout, helped
+    folders = ("--version=7", f"--networks-dir={trained}/networks", output)
+    measured = run([sys.executable, "-m", "nalsm", "measure", *folders], env=env)
+    assert re.search(r"^participation ratio: [\d.]+ dimensions$", measured.stdout, re.MULTILINE), measured
 
 
 def test_a_run_without_its_module_says_what_is_missing(trained):
