@@ -33,6 +33,7 @@ from nalsm.models import MODELS, Knobs
 from nalsm.runs.names import SPLITS
 
 SOURCE = "Ivanov and Michmizos, NeurIPS 2021"
+BEST_OF_EACH = ("LSM", "LSM+AP-STDP")  # models whose knob the paper chose for each network
 # Sizes of every published run.
 FULL = {
     "train_samples": 50_000,
@@ -52,7 +53,6 @@ _KNOBS = {  # column of runs.csv -> knob
     "astrocyte_density": "astrocyte_density",
 }
 _OPTIONS = {"LSM+STDP": {"learning_samples": "first"}}  # knobs of every published run of a model
-_BEST_OF_EACH = ("LSM", "LSM+AP-STDP")  # models whose knobs the paper chose for each network
 _IN_THE_TABLE = {"astrocyte_weight": 0.015}  # NALSM's value in the paper's table, where the rows have several
 
 
@@ -178,7 +178,7 @@ def rescaled_difference(sp: float, ap: float) -> float:
 
 def table_knobs(model: str, dataset: str, n_liquid: int) -> Knobs | None:
     """Return the knobs of the runs in the paper's table; None where it has the best setting of each network."""
-    return None if model in _BEST_OF_EACH else _chosen(model, dataset, n_liquid, None)[0][0].knobs
+    return None if model in BEST_OF_EACH else _chosen(model, dataset, n_liquid, None)[0][0].knobs
 
 
 def closest_figure(
@@ -233,7 +233,7 @@ def is_reduced(identity: Mapping) -> bool:
 def _chosen(model, dataset, n_liquid, knobs):
     """Return (runs, their kind) for a figure of the cell."""
     runs = published_runs(model, dataset, n_liquid, knobs)
-    if knobs is None and model in _BEST_OF_EACH:
+    if knobs is None and model in BEST_OF_EACH:
         return _best_of_each_network(runs), "best setting of each network"
     if knobs is None and len({tuple(run.knobs.items()) for run in runs}) > 1:
         runs = [run for run in runs if run.knobs == _IN_THE_TABLE]
