@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean
 from urllib.parse import quote
 
+from nalsm.console.progress import in_words
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE, is_reduced
 from nalsm.models import MODELS
@@ -161,14 +162,15 @@ def _runs(store, path):
         )
         for run in store
     ]  # fmt: skip
+    total = sum(sum(run.seconds.values()) for run in store)
     headings = (
         "version", "data", "model", "knobs", "neurons", "network (SHA-256)", "seed", "test", "validation", "cycle",
         *_STAGES, "GB",
     )  # fmt: skip
     return section(
         "Every run", headings, rows,
-        "Seconds are wall-clock times, also of runs that shared the machine with other programs: for speeds that were "
-        f"measured with care see {link('performance.md', path)}.",
+        f"Seconds are wall-clock times, together {in_words(total)}, also of runs that shared the machine with other "
+        f"programs: for speeds that were measured with care see {link('performance.md', path)}.",
     )  # fmt: skip
 
 

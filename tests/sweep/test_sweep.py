@@ -407,6 +407,7 @@ def test_figures_of_the_page(published_place):
     assert row_of(page, "AP, mean rank", "MNIST")[4:9] == ["2", "982.50", "3.54", "986.44 ± 2.85", "10"]
     assert "- NALSM on MNIST, astrocyte weight 0.015, 1,000 neurons: network 3 (version 13)" in page
     assert row_of(page, "Every run", "11")[-4:] == ["2", "20", "300", "0.60"]  # seconds of the stages, GB
+    assert "wall-clock times, together 11 min, also" in page  # of two runs
 
 
 def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
