@@ -12,14 +12,12 @@ from nalsm.console.progress import say
 from nalsm.console.questions import PathType
 from nalsm.constants import listing
 from nalsm.network import network_path
-from nalsm.runs.settings import chosen_folder
+from nalsm.runs.settings import CHECKOUT, chosen_folder
 from nalsm.support.cluster_address import check_address
 from nalsm.support.errors import MachineError, NalsmError, UserError
 from nalsm.sweep.execute import Outcome, run_cells, run_cells_on_cluster, summary
 from nalsm.sweep.plan import Cell, Sweep, read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, require_data, require_draws, steps_of
-
-_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def _list_constants(context: click.Context, _option: click.Parameter, given: bool) -> None:
@@ -109,11 +107,11 @@ def _page_path(results: Path | None) -> Path | None:
 
 
 def _places(folders: dict[str, Path | None]) -> Places:
-    if not (_CHECKOUT / "runners").is_dir():
+    if not (CHECKOUT / "runners").is_dir():
         raise UserError(
-            f"there is no folder {_CHECKOUT / 'runners'} with the programs of a sweep; start the sweep from a checkout"
+            f"there is no folder {CHECKOUT / 'runners'} with the programs of a sweep; start the sweep from a checkout"
         )
-    return Places(_CHECKOUT, **{name: chosen_folder(folders, name, _CHECKOUT) for name in folders})
+    return Places(CHECKOUT, **{name: chosen_folder(folders, name, CHECKOUT) for name in folders})
 
 
 def _chosen(cells: list[Cell], only: Sequence[int]) -> list[Cell]:
@@ -179,7 +177,7 @@ def _say_what_is_left(cells: list[Cell], cells_to_run: Sequence[Cell], places: P
     from nalsm.sweep.estimate import WORTH_MEASURING, estimates, lines_of, measured_speed
     from nalsm.sweep.store import read_store, store_path
 
-    store = list(read_store(store_path(page) if page else _CHECKOUT / "docs" / "results.json").values())
+    store = list(read_store(store_path(page) if page else CHECKOUT / "docs" / "results.json").values())
     todo = [(cell, _lacking(cell, places)) for cell in cells_to_run]
     found, is_measured = estimates(todo, store, {}), False
     if sum(estimate.total for estimate in found) > WORTH_MEASURING:

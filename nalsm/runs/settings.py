@@ -15,6 +15,7 @@ from nalsm.support.constants import Value, chosen
 if TYPE_CHECKING:
     from nalsm.runs.record import RunRecord
 
+CHECKOUT = Path(__file__).resolve().parents[2]  # or the folder of installed packages
 DEFAULT_FOLDERS = {"data_dir": "datasets", "networks_dir": "networks", "output_dir": "train_data"}
 
 
@@ -150,8 +151,7 @@ def completed(answers: Mapping[str, Any], source: DataSource) -> dict[str, Any]:
 
 def default_root() -> Path:
     """Return the folder of DEFAULT_FOLDERS: the checkout if the package runs in one, else the current folder."""
-    checkout = Path(__file__).resolve().parents[2]
-    return checkout if (checkout / "pyproject.toml").is_file() else Path()
+    return CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path()
 
 
 def default_folder(name: str) -> Path:

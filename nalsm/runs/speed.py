@@ -14,6 +14,7 @@ from nalsm.runs.settings import Sizes
 from nalsm.support.resources import cores
 
 _SECONDS = 0.3  # of measuring for each figure
+_BATCHES = 10  # of random counts at most: a whole block of a large liquid may be gigabytes
 
 
 def of_snapshot(liquid: Liquid, snapshots: np.ndarray, state: LiquidState, rule: Rule) -> tuple[float, LiquidState]:
@@ -32,12 +33,12 @@ def of_sample(liquid: Liquid, rasters: np.ndarray, weights: np.ndarray, rule: Ru
 
 
 def of_cycle(sizes: Sizes, n_liquid: int, n_classes: int, threads: int) -> float:
-    """Return the seconds of a cycle of the readout, from its training and its evaluation on a block of random counts.
+    """Return the seconds of a cycle of the readout, from its training and its evaluation on batches of random counts.
 
     threads : of both together; the two go on at the same time if there is more than one core
     """
     random = np.random.Generator(np.random.Philox(0))
-    shape = sizes.batches_per_block, sizes.batch_size
+    shape = min(sizes.batches_per_block, _BATCHES), sizes.batch_size
     block = CountBlock.pack(random.integers(0, 50, (*shape, n_liquid), np.int16), random.integers(0, n_classes, shape))
     n_samples = math.prod(shape)
     training, evaluating = divided(min(threads, cores()))

@@ -92,9 +92,10 @@ def measures(groups: Sequence[Group], path: Path) -> list[str]:
     draws, evaluating = MEASURES["kernel_quality"].parameters, link("evaluating.md", path)
     texts = [
         "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
-        "grows above 1. The published ones of LSM lie below what the authors' released program gives: see "
+        "grows above 1. The published ones of LSM are not those of the authors' released program: see "
         f"{evaluating}. SP and AP: means over {draws['draws']:,} draws of {draws['per_class']} samples of each class "
-        "(of own data as many as all classes have, if that is less). Formulas and programs are there, too."
+        "(of own data as many as all classes have, if that is less); nothing says at which knobs the published "
+        "ones were computed. Formulas and programs are there, too."
     ]
     return ["## Branching factor and kernel quality", *lines, *paragraphs(texts)] if lines else []
 

@@ -11,6 +11,7 @@ from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE, is_reduced
 from nalsm.models import MODELS
 from nalsm.report.drawing import save
+from nalsm.runs.settings import CHECKOUT
 from nalsm.storage.files import write_text
 from nalsm.support.constants import as_text
 from nalsm.sweep import pictures
@@ -18,7 +19,7 @@ from nalsm.sweep.comparisons import accuracies, measures, other_measures
 from nalsm.sweep.findings import families, groups_of, is_complete, run_of
 from nalsm.sweep.plan import Cell, Sweep
 from nalsm.sweep.store import StoredRun, store_path
-from nalsm.sweep.tables import CHECKOUT, REDUCED, data, link, networks, section, statistics
+from nalsm.sweep.tables import REDUCED, data, link, networks, section, statistics
 
 _STAGES = ("initialisation", "counting", "readout")
 

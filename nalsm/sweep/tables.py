@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nalsm.models import MODELS
+from nalsm.runs.settings import CHECKOUT
 from nalsm.sweep.findings import Group, mean_and_deviation
 
 REDUCED = " (reduced)"
 SETTING = ("data", "model", "knobs", "neurons")  # headings of `setting`
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def table(headings: Iterable, rows: Iterable[Iterable]) -> list[str]:

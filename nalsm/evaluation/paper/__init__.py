@@ -18,7 +18,7 @@ What to know before comparing a run with these figures:
 - LSM on N-MNIST: an accuracy of 9.8 % comes from a NaN in the authors' program after a sample without spikes.
 - The LSM+STDP runs come from a program in which only the first sample of a batch learns while it is presented, as
   with the knob learning_samples "first".
-- The branching factors of LSM are up to 8 % away from what the authors' released program gives.
+- The branching factors of LSM are not those of the authors' released program (docs/evaluating.md).
 """
 
 import csv
