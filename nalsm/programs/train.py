@@ -101,6 +101,6 @@ def _say_next(version: int, answers: dict[str, Any]) -> None:
 def _command() -> str:
     """Return how the command nalsm is typed here."""
     beside = Path(sys.executable).with_name("nalsm")
-    if Path(sys.argv[0]).name == "nalsm" or shutil.which("nalsm"):
+    if shutil.which("nalsm"):
         return "nalsm"
     return shlex.quote(str(beside)) if beside.is_file() else "python -m nalsm"
