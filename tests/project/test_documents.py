@@ -1,4 +1,4 @@
-"""The code in the documents runs as it is printed."""
+"""The code in the documents runs as it is printed, and the README states the results that were made."""
 
 import json
 import re
@@ -24,6 +24,27 @@ def test_the_snippet_of_the_readme(monkeypatch):
     assert run.counts.any()
     assert run.spikes.shape == (n, 250, net.n_neurons)
     assert run.astrocyte.shape == (n, 250)
+
+
+def table_rows(path):
+    """Return the rows of the tables of a page: lists of cells."""
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in path.read_text().splitlines() if line[:1] == "|"
+    ]
+
+
+def test_the_accuracies_of_the_readme_are_those_of_the_page_of_results():
+    """Each cell of its first table, such as "95.93 ± 0.08 (10 networks)", is mean, deviation and number of one row."""
+    row = re.compile(r"(\S+) ± (\S+) \((\d+)(?: networks)?\)")
+    stated = [cells for cells in table_rows(ROOT / "README.md") if row.fullmatch(cells[-1])]
+    assert len(stated) == 5
+    results = table_rows(ROOT / "docs" / "results.md")
+    for _, own, published in stated:
+        mean, deviation, networks = row.fullmatch(own).groups()
+        theirs, their_deviation, their_networks = row.fullmatch(published).groups()
+        same = [f"**{mean}**", deviation], [f"{theirs} ± {their_deviation}", their_networks]
+        made = f"{networks} of {networks}"
+        assert any(cells[3:6] == [made, *same[0]] and cells[7:9] == same[1] for cells in results), (own, published)
 
 
 @pytest.fixture
