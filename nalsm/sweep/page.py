@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from statistics import mean
 from urllib.parse import quote
@@ -198,15 +199,21 @@ def _missing(missing, found, failures, left_out):
         title = f"{cell.setting}, {cell.network.n_liquid:,} neurons"
         run = found[cell.version]
         lacks = [MEASURES[name].title for name in cell.measures if run and name not in run.measures]
-        which = f"version {cell.version}" + (f", lacks {' and '.join(lacks)}" if lacks else "")
-        by_setting.setdefault(title, []).append(f"{cell.network.number} ({which})")
+        title += f", without {' and '.join(lacks)}" if lacks else ""
+        by_setting.setdefault(title, []).append(cell.version)
     lines = [f"- **failed**: {cell.title}: {_plain(failures[cell.version])}" for cell in failed]
-    lines += [f"- {title}: network {', '.join(which)}" for title, which in by_setting.items()]
+    lines += [f"- {title}: version{'s' * (len(of) > 1)} {_ranges(sorted(of))}" for title, of in by_setting.items()]
     lines += [
         f"- {sweep.title} (`{sweep.path.name}`): its recordings are not available ({len(sweep.cells)} cells, not "
         "counted above)" for sweep in left_out
     ]  # fmt: skip
     return ["## Not finished", "", *lines]
+
+
+def _ranges(numbers):
+    """Return increasing numbers in words, such as "1 to 3, 7"."""
+    rows = [[n for _, n in row] for _, row in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{row[0]} to {row[-1]}" if len(row) > 1 else f"{row[0]}" for row in rows)
 
 
 def _plain(reason):

@@ -405,7 +405,7 @@ def test_figures_of_the_page(published_place):
     ]  # fmt: skip
     assert row_of(page, "SP, mean rank", "MNIST")[4:9] == ["2", "990.50", "0.71", "994.22 ± 0.18", "10"]
     assert row_of(page, "AP, mean rank", "MNIST")[4:9] == ["2", "982.50", "3.54", "986.44 ± 2.85", "10"]
-    assert "- NALSM on MNIST, astrocyte weight 0.015, 1,000 neurons: network 3 (version 13)" in page
+    assert "- NALSM on MNIST, astrocyte weight 0.015, 1,000 neurons: version 13\n" in page
     assert row_of(page, "Every run", "11")[-4:] == ["2", "20", "300", "0.60"]  # seconds of the stages, GB
     assert "wall-clock times, together 11 min, also" in page  # of two runs
 
@@ -421,8 +421,9 @@ def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
     ]  # fmt: skip
     assert row_of(page, "Every run", "11")[3] == "learning samples first"
     assert [cell.version for cell in missing] == [11, 21, 12, 22, 13, 23]
-    assert "- LSM+STDP on MNIST, 1,000 neurons: network 1 (version 21), 2 (version 22)" in page
-    assert "network 1 (version 11, lacks kernel quality)" in page
+    assert "- LSM+STDP on MNIST, 1,000 neurons: versions 21 to 23\n" in page
+    assert "- LSM+STDP on MNIST, learning samples first, 1,000 neurons: version 13\n" in page
+    assert "first, 1,000 neurons, without kernel quality: versions 11 to 12\n" in page
     assert "0 of 6 cells are done" in page
 
 
