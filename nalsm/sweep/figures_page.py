@@ -30,7 +30,8 @@ _TEXTS = {
     "figure_3a": (
         "Figure 3A: accuracy of the models",
         "One run of each network at the settings of the paper's table: NALSM 0.015; LSM and LSM+AP-STDP at each "
-        "network's best setting (here by validation accuracy, among those that were run); LSM+STDP with learning "
+        "network's best setting (published: by test accuracy; here by validation accuracy, among those that were run); "
+        "LSM+STDP with learning "
         "samples first, as published.",
     ),
     "figure_3b": (

@@ -16,6 +16,8 @@ from nalsm.support.constants import as_text
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
 
+_JUDGED_BY = {"valid": "validation", "test": "test"}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -23,6 +25,7 @@ class Group:
 
     cell : the first cell of the setting; planned : number of runs that the sweeps have for it
     chosen : name of the knob of which each network has its best value; empty if all runs have the cell's knobs
+    judged_by : the split whose accuracy decided which value is the best, "valid" or "test"
     tried : values of that knob, of which each network had two or more
     """
 
@@ -30,6 +33,7 @@ class Group:
     runs: tuple[StoredRun, ...]
     planned: int
     chosen: str = ""
+    judged_by: str = ""
     tried: tuple[float, ...] = ()
 
     @property
@@ -57,7 +61,8 @@ class Group:
             seeds = [] if self.cell.has_own_seed else ["several seeds on each network"]
             return ", ".join([*self.cell.knob_labels, *seeds]) or "-"
         heading = next(knob.heading for knob in model.knobs if knob.name == self.chosen)
-        best = f"{heading}: best of {', '.join(f'{value:g}' for value in self.tried)} for each network"
+        values = ", ".join(f"{value:g}" for value in self.tried)
+        best = f"{heading}: best of {values} for each network by {_JUDGED_BY[self.judged_by]} accuracy"
         return ", ".join([best, *as_text(self.cell.constants)])
 
     @property
@@ -159,19 +164,21 @@ def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
     return several
 
 
-def best_of_each_network(knob: str, members: Sequence[Group]) -> Group | None:
-    """Return the Group of each network's best run among groups that differ in a knob, chosen by validation accuracy.
+def best_of_each_network(knob: str, members: Sequence[Group], judged_by: str) -> Group | None:
+    """Return the Group of each network's best run among groups that differ in a knob.
 
+    judged_by : the split whose accuracy decides, "valid" or "test"
     Networks with a single value of the knob are left out; None if there are no others.
     """
     of_network: dict[str, list[StoredRun]] = {}
     for run in (run for group in members for run in group.runs):
         of_network.setdefault(run.network["sha256"], []).append(run)
-    best = [max(runs, key=lambda run: run.valid) for runs in of_network.values() if len(runs) > 1]
+    best = [max(runs, key=lambda run: getattr(run, judged_by)) for runs in of_network.values() if len(runs) > 1]
     if not best:
         return None
     planned = max(group.planned for group in members)
-    return Group(members[0].cell, tuple(best), planned, knob, tuple(group.cell.knobs[knob] for group in members))
+    tried = tuple(group.cell.knobs[knob] for group in members)
+    return Group(members[0].cell, tuple(best), planned, knob, judged_by, tried)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None] | None:

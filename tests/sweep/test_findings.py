@@ -50,14 +50,15 @@ def group(weight, *runs):
     ), planned=3)  # fmt: skip
 
 
-def test_the_best_of_each_network_is_chosen_by_validation_accuracy():
+def test_the_best_of_each_network():
     groups = [group(0.7, ("a", 95, 90), ("b", 96, 91), ("c", 99, 99)), group(0.6, ("a", 96, 89), ("b", 95, 99))]
     [(knob, members)] = families(groups)
     assert (knob, [member.cell.knobs[knob] for member in members]) == ("initial_weight", [0.6, 0.7])
-    best = best_of_each_network(knob, members)
+    best = best_of_each_network(knob, members, "valid")
     assert best.accuracies == [89, 91]  # network c was run with one weight only
-    assert best.knobs == "weight: best of 0.6, 0.7 for each network"
-    assert best_of_each_network(knob, [groups[0], group(0.6)]) is None
+    assert best.knobs == "weight: best of 0.6, 0.7 for each network by validation accuracy"
+    assert best_of_each_network(knob, members, "test").accuracies == [90, 99]
+    assert best_of_each_network(knob, [groups[0], group(0.6)], "valid") is None
 
 
 def test_runs_with_several_seeds_are_gathered_apart_and_make_a_curve_of_the_density():

@@ -14,7 +14,8 @@ kernel_quality.csv : SP, AP, and the rescaled difference of Fig. 3B (`rescaled_d
 
 What to know before comparing a run with these figures:
 - LSM's figures in the paper's table (95.30 % on MNIST, 95.02 % on N-MNIST) are means of each network's best
-  weight. At the fixed weight 0.7 the mean on MNIST is 95.22 %. LSM+AP-STDP has each network's best range only.
+  weight: exactly those of its largest test accuracy, so the weight was not chosen on other samples. At the fixed weight
+  0.7 the mean on MNIST is 95.22 %. LSM+AP-STDP has each network's best range only; how many were tried is not stated.
 - LSM on N-MNIST: an accuracy of 9.8 % comes from a NaN in the authors' program after a sample without spikes.
 - The LSM+STDP runs come from a program in which only the first sample of a batch learns while it is presented, as
   with the knob learning_samples "first".
