@@ -58,9 +58,9 @@ def accuracies(groups: Sequence[Group]) -> list[str]:
             "authors chose it by test accuracy: the means of each network's largest test accuracy are the figures of "
             "the table, 95.30 and 95.02. Of LSM+AP-STDP they published the chosen runs only. The row by test accuracy "
             "repeats such a choice and is the one to compare with the table; the row by validation accuracy tells what "
-            "to expect of a knob that was chosen without the test set. A row at a fixed knob stands beside the published "
-            "runs at the same knob. For LSM+AP-STDP with a fixed range, published runs exist only for the networks for "
-            "which this range was best.",
+            "to expect of a knob that was chosen without the test set. A row at a fixed knob stands beside the "
+            "published runs at the same knob. For LSM+AP-STDP with a fixed range, published runs exist only for the "
+            "networks for which this range was best.",
             "In the published LSM+STDP runs only the first sample of a batch learns; the rows with learning samples "
             "first repeat them, in the others every sample learns.",
         ]
