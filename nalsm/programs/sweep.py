@@ -35,7 +35,8 @@ def _list_constants(context: click.Context, _option: click.Parameter, given: boo
 @click.option(
     "--results",
     type=PathType(),
-    help="At the end, write the results to this page (Markdown) and the store beside it. "
+    metavar="NAME.md",
+    help="At the end, write the results to this page (NAME.md), its store (NAME.json) and its pictures (NAME/). "
     "Cells that are in the store and have no version folder are not run again.",
 )
 @click.option(
@@ -101,6 +102,8 @@ def _sweeps(files: Sequence[Path], networks: int | None, places: Places) -> tupl
 
 
 def _page_path(results: Path | None) -> Path | None:
+    if results and results.suffix != ".md":
+        raise UserError(f"--results: read {results}; the page is Markdown, so give a name that ends in .md")
     if results and not results.parent.is_dir():
         raise UserError(f"--results: there is no folder {results.parent} to write the page into")
     return results

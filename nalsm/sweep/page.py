@@ -29,7 +29,7 @@ def write_page(
     sweeps: list[Sweep], store: list[StoredRun], path: Path, left_out: Sequence[Sweep] = (),
     failures: Mapping[int, str] | None = None,
 ) -> list[Cell]:  # fmt: skip
-    """Write the page of all results so far and its pictures beside it; return the cells that are not done.
+    """Write the page of all results so far and, in a folder of its name, its pictures; return the cells not done.
 
     left_out : sweeps whose data are not available, which the page says
     failures : why cells failed just now, by version
@@ -131,11 +131,12 @@ def _most_runs(groups):
 
 
 def _save(figure, path, name):
-    """Save a picture beside the page; return its file name."""
+    """Save a picture in a folder of the page's name beside it; return its address on the page."""
     words = "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
-    picture = path.with_name(f"{path.stem}_{words}.svg")
+    picture = path.with_suffix("") / f"{words}.svg"
+    picture.parent.mkdir(exist_ok=True)
     save(figure, picture, name)
-    return quote(picture.name)
+    return quote(picture.relative_to(path.parent).as_posix())
 
 
 def _seconds(runs):

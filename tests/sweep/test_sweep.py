@@ -123,6 +123,7 @@ def test_mistakes_on_the_command_line(tmp_path):
     path = file_of(tmp_path)
     assert_one_line_error(sweep(tmp_path, path, path), 2, "version 101 is used twice")
     assert_one_line_error(sweep(tmp_path, path, "--results=nowhere/page.md"), 2, "--results: there is no folder")
+    assert_one_line_error(sweep(tmp_path, path, "--results=page.json"), 2, "/page.json; the page is Markdown")
     assert not (tmp_path / "train_data").exists()
 
 
@@ -247,8 +248,8 @@ def test_the_page_of_a_sweep(swept):
     assert f"results: {place}/page.md (5 of 5 cells are done)\n" in said
     assert "5 of 5 cells are done" in page and "## Not finished" not in page
     assert "## NALSM on MNIST (reduced), 64 neurons: astrocyte weight" in page
-    picture = next(place.glob("page_*.svg"))
-    assert f"]({picture.name})" in page
+    picture = next((place / "page").glob("*.svg"))
+    assert f"](page/{picture.name})" in page
     drawn = picture.read_text()
     assert ">0.015<" in drawn  # values of the knob, not rounded
     assert drawn.startswith("<svg") and "branching factor" not in drawn  # none was computed: no panel for it
