@@ -177,6 +177,18 @@ class PathType(click.ParamType):
             raise click.UsageError(str(error)) from None
 
 
+class PageType(PathType):
+    """The path of a Markdown page to write. Other files of its name and a folder of its name lie beside it."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        path, flag = super().convert(value, param, ctx), param.opts[0]
+        if path.suffix != ".md":
+            raise click.UsageError(f"{flag}: read {path}; the page is Markdown, so give a name that ends in .md")
+        if not path.parent.is_dir():
+            raise click.UsageError(f"{flag}: there is no folder {path.parent} to write the page into")
+        return path
+
+
 def command(
     name: str, help_text: str, questions: Sequence[Question], run: Callable[[dict[str, Any]], None]
 ) -> click.Command:

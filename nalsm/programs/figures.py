@@ -6,7 +6,7 @@ import click
 
 from nalsm.console.program import run_program
 from nalsm.console.progress import say
-from nalsm.console.questions import PathType
+from nalsm.console.questions import PageType, PathType
 from nalsm.support.errors import UserError
 
 
@@ -14,7 +14,7 @@ from nalsm.support.errors import UserError
 @click.option("--store", type=PathType(), default=Path("docs/results.json"), show_default=True, help="Results store.")
 @click.option(
     "--page",
-    type=PathType(),
+    type=PageType(),
     default=Path("docs/figures.md"),
     show_default=True,
     help="Page to write; its pictures go into the folder of its name beside it.",
@@ -23,8 +23,6 @@ def main(store: Path, page: Path) -> None:
     """Draw Figures 2, 3A, 3B, 4 and Table 1 of the paper from the results store, over the published runs."""
     if not store.is_file():
         raise UserError(f"--store: there is no {store}; python -m nalsm.sweep FILE.toml --results PAGE.md makes one")
-    if not page.parent.is_dir():
-        raise UserError(f"--page: there is no folder {page.parent} to write the page into")
     from nalsm.sweep.figures_page import write_figures
     from nalsm.sweep.store import read_store
 

@@ -9,7 +9,7 @@ import click
 
 from nalsm.console.program import work_is_kept
 from nalsm.console.progress import say
-from nalsm.console.questions import PathType
+from nalsm.console.questions import PageType, PathType
 from nalsm.constants import listing
 from nalsm.network import network_path
 from nalsm.runs.settings import CHECKOUT, chosen_folder
@@ -34,7 +34,8 @@ def _list_constants(context: click.Context, _option: click.Parameter, given: boo
 @click.option("--list", "only_list", is_flag=True, help="Print what each cell still lacks, and run nothing.")
 @click.option(
     "--results",
-    type=PathType(),
+    "page",
+    type=PageType(),
     metavar="NAME.md",
     help="At the end, write the results to this page (NAME.md), its store (NAME.json) and its pictures (NAME/). "
     "Cells that are in the store and have no version folder are not run again.",
@@ -53,7 +54,7 @@ def _list_constants(context: click.Context, _option: click.Parameter, given: boo
 @click.option("--quiet", is_flag=True, help="Print only which programs start, what fails, and the summary.")
 def main(
     files: Sequence[Path], networks: int | None, only: Sequence[int], as_script: bool, only_list: bool,
-    results: Path | None, cluster: str | None, quiet: bool, **folders: Path | None,
+    page: Path | None, cluster: str | None, quiet: bool, **folders: Path | None,
 ) -> None:  # fmt: skip
     """Run the cells of sweeps. Each cell is a training run in its own version folder, and the measures on it.
 
@@ -68,7 +69,6 @@ def main(
     if as_script:
         _print_script(cells, places)
         return
-    page = _page_path(results)
     stored, cells_to_run = _by_store(cells, places, page)
     if only_list:
         outcomes = _list(cells, places)
@@ -99,14 +99,6 @@ def _sweeps(files: Sequence[Path], networks: int | None, places: Places) -> tupl
     require_no_conflicts(sweeps)
     left_out = [sweep for sweep in sweeps if sweep.only_with_data and not _has_data(sweep, places)]
     return [sweep for sweep in sweeps if sweep not in left_out], left_out
-
-
-def _page_path(results: Path | None) -> Path | None:
-    if results and results.suffix != ".md":
-        raise UserError(f"--results: read {results}; the page is Markdown, so give a name that ends in .md")
-    if results and not results.parent.is_dir():
-        raise UserError(f"--results: there is no folder {results.parent} to write the page into")
-    return results
 
 
 def _places(folders: dict[str, Path | None]) -> Places:

@@ -5,7 +5,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from small_runs import ROOT
+from click import UsageError
 
 from nalsm.evaluation.paper import FULL
 from nalsm.programs.figures import main
@@ -108,9 +108,10 @@ def test_pictures_and_page(tmp_path):
 
 
 def test_a_store_that_is_not_there(tmp_path):
-    for flags, words in (
-        ([f"--store={tmp_path}/no.json"], "--store: there is no"),
-        ([f"--store={ROOT}/docs/results.json", f"--page={tmp_path}/no/figures.md"], "--page: there is no folder"),
+    for flags, words, error in (
+        ([f"--store={tmp_path}/no.json"], "--store: there is no", UserError),
+        ([f"--page={tmp_path}/no/figures.md"], "--page: there is no folder", UsageError),
+        ([f"--page={tmp_path}/results.json"], "--page: read .*results.json; the page is Markdown", UsageError),
     ):
-        with pytest.raises(UserError, match=words):
+        with pytest.raises(error, match=words):
             main.main(flags, standalone_mode=False)
