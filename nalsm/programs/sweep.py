@@ -1,7 +1,7 @@
 """python -m nalsm.sweep FILE.toml: run the cells of sweeps, and write the page of results."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def _list_constants(context: click.Context, _option: click.Parameter, given: boo
     "page",
     type=PageType(),
     metavar="NAME.md",
-    help="At the end, write the results to this page (NAME.md), its store (NAME.json) and its pictures (NAME/). "
+    help="Store each finished run (NAME.json); at the end, write the page (NAME.md) and its pictures (NAME/). "
     "Cells that are in the store and have no version folder are not run again.",
 )
 @click.option(
@@ -78,7 +78,7 @@ def main(
             _say_what_is_left(cells, cells_to_run, places, page)
         run = partial(run_cells_on_cluster, cluster) if cluster else partial(run_cells, quiet=quiet)
         work_is_kept("completed work is kept; to resume, give the same command again")
-        outcomes = stored + run(cells_to_run, places)
+        outcomes = stored + list(_stored_as_they_end(run(cells_to_run, places), places, page))
     for line in summary(outcomes):
         say(line)
     conflict = _write_results(sweeps, left_out, places, page, outcomes) if page else None
@@ -143,6 +143,20 @@ def _by_store(cells: list[Cell], places: Places, page: Path | None) -> tuple[lis
     return [Outcome(cell, "there") for cell in stored], [cell for cell in cells if cell not in stored]
 
 
+def _stored_as_they_end(outcomes: Iterable[Outcome], places: Places, page: Path | None) -> Iterator[Outcome]:
+    """Yield the Outcomes; store the run of each before the next cell ends, so that a stopped sweep leaves none out.
+
+    What cannot be stored is told at the end, by `_write_results`.
+    """
+    from nalsm.sweep.store import read_store, store_path, taken_into, write_store
+
+    for outcome in outcomes:
+        if page and outcome.state == "made":
+            records, _ = taken_into(read_store(store_path(page)), [outcome.cell], places, lambda _reason: None)
+            write_store(store_path(page), records)
+        yield outcome
+
+
 def _print_script(cells: Iterable[Cell], places: Places) -> None:
     print("#!/bin/sh")
     print("# Each line starts one program with its answers. A finished run refuses to run again, others are resumed.")
@@ -172,7 +186,8 @@ def _say_what_is_left(cells: list[Cell], cells_to_run: Sequence[Cell], places: P
     from nalsm.sweep.estimate import WORTH_MEASURING, estimates, lines_of, measured_speed
     from nalsm.sweep.store import read_store, store_path
 
-    store = list(read_store(store_path(page) if page else CHECKOUT / "docs" / "results.json").values())
+    published = read_store(CHECKOUT / "docs" / "results.json")  # a page of its own may have no run like these yet
+    store = list({**published, **(read_store(store_path(page)) if page else {})}.values())
     todo = [(cell, _lacking(cell, places)) for cell in cells_to_run]
     found, is_measured = estimates(todo, store, {}), False
     if sum(estimate.total for estimate in found) > WORTH_MEASURING:

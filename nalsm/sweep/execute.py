@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,12 +33,10 @@ class Outcome:
     reason: str = ""
 
 
-def run_cells(cells: list[Cell], places: Places, quiet: bool = False) -> list[Outcome]:
-    """Run the programs of every cell, one cell after another; return the Outcomes."""
-    outcomes = []
+def run_cells(cells: list[Cell], places: Places, quiet: bool = False) -> Iterator[Outcome]:
+    """Run the programs of every cell, one cell after another; yield each Outcome as the cell ends."""
     for number, cell in enumerate(cells, 1):
-        outcomes.append(run_cell(cell, places, partial(_tell, f"[{number}/{len(cells)}]"), quiet))
-    return outcomes
+        yield run_cell(cell, places, partial(_tell, f"[{number}/{len(cells)}]"), quiet)
 
 
 def _tell(place: str, text: str) -> None:
@@ -71,8 +69,8 @@ def run_cell(
     return Outcome(cell, state)
 
 
-def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> list[Outcome]:
-    """Run the programs of every cell, each cell on one worker; return the Outcomes in the order in which they end.
+def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> Iterator[Outcome]:
+    """Run the programs of every cell, each cell on one worker; yield each Outcome as the cell ends, in any order.
 
     The workers share the folders and the checkout with this program, under the same paths. Networks are made here
     first, because several cells may need the same one.
@@ -81,12 +79,14 @@ def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> lis
 
     places.output_dir.mkdir(parents=True, exist_ok=True)
     prepared = [(cell, run_cell(cell, places, say, quiet=True, only="network", silent=True)) for cell in cells]
-    outcomes = [outcome for _, outcome in prepared if outcome.state == "failed"]
+    failed = [outcome for _, outcome in prepared if outcome.state == "failed"]
+    yield from failed
     todo = [cell for cell, outcome in prepared if outcome.state != "failed"]
-    for cell, outcome in on_workers(address, partial(_on_worker, places), todo, places.output_dir, say):
-        outcomes.append(outcome)
-        say(f"[{len(outcomes)}/{len(cells)}] {cell.title}: {_WORDS[outcome.state]}")
-    return outcomes
+    on_worker = partial(_on_worker, places)
+    ended = on_workers(address, on_worker, todo, places.output_dir, say)
+    for number, (cell, outcome) in enumerate(ended, len(failed) + 1):
+        say(f"[{number}/{len(cells)}] {cell.title}: {_WORDS[outcome.state]}")
+        yield outcome
 
 
 def _on_worker(places: Places, cell: Cell) -> Outcome:

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 from small_runs import ROOT
-from sweep_places import file_of
+from sweep_places import file_of, places_of
 
 from nalsm.evaluation.paper import FULL
+from nalsm.programs.sweep import _say_what_is_left
 from nalsm.sweep.estimate import STAGES, estimates, lines_of, measured_speed
 from nalsm.sweep.plan import read_sweep
 
@@ -83,6 +84,17 @@ def test_what_is_said(cells):
     assert lines_of(estimates([], [], {}), 60, True) == []
     long = estimates([(cells["NALSM", "MNIST"], ("training",))], [run(cycles=5)], {})
     assert "27 h 4" in lines_of(long, 1, False)[-1]
+
+
+def test_a_page_without_runs_is_told_the_same_time(cells, tmp_path, monkeypatch, capsys):
+    """Its times come from the published store."""
+    monkeypatch.setattr("nalsm.sweep.estimate.measured_speed", lambda _data: {})
+    said = []
+    for page in (None, tmp_path / "page.md"):
+        todo = list(cells.values())
+        _say_what_is_left(todo, todo, places_of(tmp_path), page)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] and "counting 0 s" not in said[0]
 
 
 def test_a_measurement_here():

@@ -356,10 +356,10 @@ def test_a_file_whose_data_are_not_there(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_stopped_and_gone_on_with(swept, tmp_path, number):
-    """The program at work ends with the sweep; the same command brings the cells to the same contents."""
-    path = file_of(tmp_path)
-    process = subprocess.Popen(sweep_command(tmp_path, path, "--networks=1"), cwd=ROOT, env=environment(), text=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+    """The program at work ends with the sweep, finished runs are stored, the same command makes the same contents."""
+    command = sweep_command(tmp_path, file_of(tmp_path), "--networks=1", f"--results={tmp_path}/page.md")
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), text=True, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)  # fmt: skip
     folder = tmp_path / "train_data" / "ver_201"
     until = time.monotonic() + 120
     while not (folder / "W_INI.wdata").exists() and time.monotonic() < until:
@@ -370,7 +370,8 @@ def test_stopped_and_gone_on_with(swept, tmp_path, number):
     assert len(errors.splitlines()) == 1 and f"stopped by {number.name}" in errors
     at_work = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout.split()
     assert [pid for pid in at_work if int(pid) != os.getpid()] == []
-    assert sweep(tmp_path, path, "--networks=1").returncode == 0
+    assert [run.version for run in read_store(tmp_path / "page.json").values()] == [101]
+    assert subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False).returncode == 0
     theirs = contents(swept[0])
     assert contents(tmp_path) == {name: theirs[name] for name in ("ver_101", "ver_201", "ver_301")}
 
