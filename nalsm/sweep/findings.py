@@ -90,6 +90,11 @@ class Group:
         return [run.test for run in self.runs]
 
     @property
+    def fastest(self) -> StoredRun:
+        """The run that took the least time: the one that other programs on its machine disturbed least."""
+        return min(self.runs, key=lambda run: sum(run.seconds.values()))
+
+    @property
     def sampling(self) -> tuple[float, float]:
         """95 % interval of the mean accuracy in percent, as far as it comes from the number of test samples."""
         low, high = share_interval(mean(self.accuracies) / 100, self.runs[0].sizes["test_samples"])

@@ -110,7 +110,7 @@ def _sizes(groups, path):
             (
                 group.cell.network.n_liquid, " x ".join(map(str, group.cell.network.dims)), group.knobs,
                 group.cell.settings["batch_size"], networks(group), *statistics(group.accuracies),
-                group.published or "-", *_seconds(group.runs), _memory(group.runs),
+                group.published or "-", *_seconds(group.fastest), _memory(group.runs),
             )
             for group in members
         ]  # fmt: skip
@@ -121,7 +121,8 @@ def _sizes(groups, path):
         yield section(
             f"{title}: size of the liquid", headings, rows,
             f"![Accuracy and seconds of {title} for each number of neurons]({picture})",
-            "Seconds of each stage and peak memory: means over the networks, also of runs that shared the machine.",
+            "Seconds of each stage: of the fastest run; others shared their machine with more programs. GB: mean "
+            "peak memory.",
         )  # fmt: skip
 
 
@@ -139,8 +140,8 @@ def _save(figure, path, name):
     return quote(picture.relative_to(path.parent).as_posix())
 
 
-def _seconds(runs):
-    return [f"{mean(run.seconds.get(stage, 0) for run in runs):.0f}" for stage in _STAGES]
+def _seconds(run):
+    return [f"{run.seconds.get(stage, 0):.0f}" for stage in _STAGES]
 
 
 def _memory(runs):
@@ -161,7 +162,7 @@ def _runs(store, path):
         (
             run.version, run.dataset + REDUCED * is_reduced({"model": run.model, **run.sizes}), run.label, _knobs(run),
             run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
-            f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds([run]), _memory([run]),
+            f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds(run), _memory([run]),
         )
         for run in store
     ]  # fmt: skip

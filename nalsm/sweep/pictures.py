@@ -30,15 +30,15 @@ def knob_curve(name: str, values: list[float], groups: list[Group]) -> Figure:
 
 
 def size_curve(groups: list[Group]) -> Figure:
-    """Accuracy and seconds of the whole run over the number of liquid neurons, one above the other."""
+    """Accuracy, and seconds of the fastest run, over the number of liquid neurons, one above the other."""
     figure = new_figure(6.4)
     upper, lower = figure.subplots(2, sharex=True)
     sizes = [group.cell.network.n_liquid for group in groups]
     _accuracies(upper, sizes, groups)
-    seconds = [mean(sum(run.seconds.values()) for run in group.runs) for group in groups]
+    seconds = [sum(group.fastest.seconds.values()) for group in groups]
     lower.loglog(sizes, seconds, "o-", color=ORANGE)
     log_ticks(lower, sizes)
-    tidy(lower, xlabel="liquid neurons", ylabel="seconds of a run")
+    tidy(lower, xlabel="liquid neurons", ylabel="seconds of the fastest run")
     return figure
 
 

@@ -10,6 +10,7 @@ from small_runs import ROOT
 
 from nalsm.evaluation.paper import FULL
 from nalsm.sweep.findings import Group, best_of_each_network, compared, families, groups_of, holm
+from nalsm.sweep.page import _sizes
 from nalsm.sweep.plan import read_sweep
 
 OWN, PUBLISHED = [95.9, 95.7, 96.1], [95.96, 96.05, 95.8, 95.9, 96.2]
@@ -72,3 +73,20 @@ def test_runs_with_several_seeds_are_gathered_apart_and_make_a_curve_of_the_dens
     assert members[-1].knobs == "astrocyte weight 0.015, several seeds on each network"
     [main] = [group for group in groups if group.cell.version == 1001]
     assert (main.planned, main.cell.knobs) == (10, members[-1].cell.knobs)
+
+
+def test_the_table_of_sizes_has_the_seconds_of_the_fastest_run(tmp_path):
+    """Others may have shared their machine with more programs."""
+    cells = read_sweep(ROOT / "sweeps" / "sizes.toml").cells
+    seconds = {4001: 900, 4002: 90, 4301: 45, 4401: 1}
+
+    def run(version):
+        times = {"counting": seconds[version], "readout": 2 * seconds[version]}
+        return SimpleNamespace(sizes={**FULL, "batch_size": 250}, test=95.0, seconds=times, peak_memory_bytes=None)
+
+    groups = groups_of(cells, {cell.version: run(cell.version) if cell.version in seconds else None for cell in cells})
+    [lines] = _sizes(groups, tmp_path / "page.md")  # none of Fashion-MNIST, which has one size
+    rows = [row.split(" | ")[-4:] for row in lines if row.startswith(("| 500 ", "| 2000 "))]
+    assert rows == [["0", "45", "90", "- |"], ["0", "90", "180", "- |"]]
+    [picture] = (tmp_path / "page").iterdir()
+    assert picture.name in "".join(lines)
