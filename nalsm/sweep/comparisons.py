@@ -36,9 +36,9 @@ def accuracies(groups: Sequence[Group]) -> list[str]:
         for judged_by in ("valid", "test")
     ]
     groups = sorted([*groups, *filter(None, chosen)], key=rank)
-    rows, n_apart, n_tested = _with_comparisons([_accuracy(group) for group in groups])
+    shown = _with_comparisons([_accuracy(group) for group in groups])
     tables: dict[str, list] = {}
-    for group, row in zip(groups, rows, strict=True):
+    for group, row in zip(groups, shown.rows, strict=True):
         tables.setdefault(data(group), []).append(row)
     headings = (*SETTING[1:], "networks", "mean", "s.d.", "by samples", *_COMPARED)
     parts = [("", f"### {name}", "", *_simulated(name), *table(headings, rows)) for name, rows in tables.items()]
@@ -46,13 +46,13 @@ def accuracies(groups: Sequence[Group]) -> list[str]:
         "s.d.: standard deviation over networks, with n - 1. By samples: 95 % interval (Wilson) of the mean, as far "
         "as it comes from the number of test samples."
     ]
-    if n_tested:
+    verdict = _verdict(groups, shown)
+    if verdict:
         texts[0] += (
             " Difference: own mean minus published mean, in percentage points and in published standard deviations, "
-            "with the 95 % interval and the p of Welch's test; p (Holm) is adjusted for all rows that have a p "
-            f"({n_tested}, with three networks or more), and {n_apart} of them are below 0.05."
+            "with the 95 % interval and the p of Welch's test, for three networks or more; p (Holm) is adjusted for "
+            "all rows that have a p."
         )
-    if any(group.published for group in groups):
         texts += [
             "Rows with the best knob of each network: the paper's table has it for LSM and LSM+AP-STDP. For LSM the "
             "authors chose it by test accuracy: the means of each network's largest test accuracy are the figures of "
@@ -64,7 +64,31 @@ def accuracies(groups: Sequence[Group]) -> list[str]:
             "In the published LSM+STDP runs only the first sample of a batch learns; the rows with learning samples "
             "first repeat them, in the others every sample learns.",
         ]
-    return ["## Accuracy", *(line for part in parts for line in part), *paragraphs(texts)] if parts else []
+    lines = [*paragraphs(verdict), *(line for part in parts for line in part), *paragraphs(texts)]
+    return ["## Accuracy", *lines] if parts else []
+
+
+def _verdict(groups, shown):
+    """Say how many rows agree with the published runs, and which do not; no text if nothing is published of them."""
+    distances = [
+        (group, comparison.difference / group.published.deviation, p)
+        for group, comparison, p in zip(groups, shown.comparisons, shown.adjusted, strict=True)
+        if comparison and group.published.networks > 1
+    ]
+    if not distances:
+        return []
+    outside = [
+        f"{group.label}, {group.knobs}, {group.cell.network.n_liquid} neurons, {data(group)} ({distance:+.1f} s.d., "
+        f"networks: {networks(group)}{'' if p is None else f', adjusted p {p:.2g}'})"
+        for group, distance, p in distances
+        if abs(distance) > 1
+    ]
+    texts = [
+        f"{len(distances) - len(outside)} of {len(distances)} rows with several published runs have a mean within one "
+        f"published standard deviation. In {shown.n_apart} of the {shown.n_tested} rows with a test, own and published "
+        "runs are told apart (adjusted p below 0.05)."
+    ]
+    return [*texts, f"Outside: {'; '.join(outside)}."] if outside else texts
 
 
 def _accuracy(group):
@@ -87,16 +111,17 @@ def measures(groups: Sequence[Group], path: Path) -> list[str]:
     lines = []
     for measure, value, heading, digits in _MEASURES:
         found = [(group, values) for group in sorted(groups, key=rank) if (values := group.values_of(measure, value))]
-        rows, n_apart, n_tested = _with_comparisons(
+        shown = _with_comparisons(
             [
                 _Row((*setting(group), len(values), *statistics(values, digits)), values,
                      group.published_of(measure, value), digits)
                 for group, values in found
             ]
         )  # fmt: skip
-        if rows:
-            lines += ["", f"### {heading}", "", *table((*SETTING, "networks", "mean", "s.d.", *_COMPARED), rows)]
-            lines += ["", f"{n_apart} of {n_tested} adjusted p are below 0.05."] if n_tested else []
+        if shown.rows:
+            headings = (*SETTING, "networks", "mean", "s.d.", *_COMPARED)
+            lines += ["", f"### {heading}", "", *table(headings, shown.rows)]
+            lines += ["", f"{shown.n_apart} of {shown.n_tested} adjusted p are below 0.05."] if shown.n_tested else []
     draws, evaluating = MEASURES["kernel_quality"].parameters, link("evaluating.md", path)
     texts = [
         "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
@@ -129,17 +154,32 @@ def other_measures(groups: Iterable[Group]) -> list[str]:
 # ---- own and published values side by side -------------------------------------------------------
 
 
-def _with_comparisons(rows: Sequence[_Row]) -> tuple[list[tuple], int, int]:
-    """Return (the cells of each row, how many adjusted p are below 0.05, how many rows have a p)."""
+class _Shown(NamedTuple):
+    """Rows with their comparisons, and the adjusted p of those that were tested; None elsewhere."""
+
+    rows: list[tuple]
+    comparisons: list[Comparison | None]
+    adjusted: list[float | None]
+
+    @property
+    def n_tested(self) -> int:
+        return sum(p is not None for p in self.adjusted)
+
+    @property
+    def n_apart(self) -> int:
+        return sum(p is not None and p < 0.05 for p in self.adjusted)
+
+
+def _with_comparisons(rows: Sequence[_Row]) -> _Shown:
     comparisons = [compared(row.own, row.published.values) if row.published else None for row in rows]
-    tested = [comparison.p for comparison in comparisons if comparison and comparison.p is not None]
-    adjusted = holm(tested)
-    in_order = iter(adjusted)
+    tested = [comparison.p if comparison else None for comparison in comparisons]
+    in_order = iter(holm([p for p in tested if p is not None]))
+    adjusted = [None if p is None else next(in_order) for p in tested]
     cells = [
-        (*row.cells, *_difference(row, comparison, next(in_order) if comparison and comparison.p is not None else None))
-        for row, comparison in zip(rows, comparisons, strict=True)
+        (*row.cells, *_difference(row, comparison, p))
+        for row, comparison, p in zip(rows, comparisons, adjusted, strict=True)
     ]
-    return cells, sum(p < 0.05 for p in adjusted), len(tested)
+    return _Shown(cells, comparisons, adjusted)
 
 
 def _difference(row: _Row, comparison: Comparison | None, adjusted: float | None) -> tuple:

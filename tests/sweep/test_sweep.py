@@ -402,6 +402,8 @@ def test_figures_of_the_page(published_place):
         "95.96 ± 0.13", "10",
         f"{middle - published.mean:+.2f} ({(middle - published.mean) / published.deviation:+.1f} s.d.)", "-", "-", "-",
     ]  # fmt: skip
+    assert "\n1 of 1 rows with several published runs have a mean within one published" in page
+    assert "In 0 of the 0 rows with a test" in page and "Outside:" not in page
     assert row_of(page, "Branching factor\n", "MNIST")[4:] == [
         "2", "1.375", "0.177", "1.246 ± 0.023", "10", "+0.129 (+5.5 s.d.)", "-", "-", "-",
     ]  # fmt: skip
@@ -421,6 +423,10 @@ def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
     assert row_of(page, "Accuracy", "LSM+STDP")[1:9] == [
         "learning samples first", "1000", "2 of 3", "95.88", "0.53", "95.5 to 96.2", "89.47 ± 0.45", "10",
     ]  # fmt: skip
+    published = published_accuracy("LSM+STDP", "MNIST", 1000)
+    distance = (mean(TESTS.values()) - published.mean) / published.deviation
+    outside = f"LSM+STDP, learning samples first, 1000 neurons, MNIST ({distance:+.1f} s.d., networks: 2 of 3)"
+    assert "\n0 of 1 rows with several published runs have" in page and f"\nOutside: {outside}.\n" in page
     assert row_of(page, "Every run", "11")[3] == "learning samples first"
     assert [cell.version for cell in missing] == [11, 21, 12, 22, 13, 23]
     assert "- LSM+STDP on MNIST, 1,000 neurons: versions 21 to 23\n" in page
@@ -433,7 +439,7 @@ def test_reduced_runs_are_not_compared(tmp_path):
     """With one cycle less there is no published figure beside the accuracy."""
     place, text = published_runs(tmp_path, cycles=4_999), PAPER.replace("[settings]", "[settings]\ncycles = 4999")
     page, _ = page_of(place, text)
-    assert "### MNIST (reduced)" in page
+    assert "### MNIST (reduced)" in page and "published standard deviation" not in page
     assert row_of(page, "Accuracy", "NALSM")[-6:] == ["-"] * 6
     assert row_of(page, "Branching factor\n", "MNIST")[7:] == ["-"] * 6
 
