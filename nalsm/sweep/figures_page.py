@@ -30,14 +30,14 @@ _TEXTS = {
     "figure_3a": (
         "Figure 3A: accuracy of the models",
         "One run of each network at the settings of the paper's table: NALSM 0.015; LSM and LSM+AP-STDP at each "
-        "network's best setting (published: by test accuracy; here by validation accuracy, among those that were run); "
-        "LSM+STDP with learning "
-        "samples first, as published.",
+        "network's best setting by test accuracy, as published, among those that were run (the page of results has the "
+        "choice by validation accuracy, too); LSM+STDP with learning samples first, as published.",
     ),
     "figure_3b": (
         "Figure 3B: kernel quality",
         "SP and AP are scaled to 0..1 over the published runs of all models on both data sets, then their difference "
-        "is: for the published runs these are the values of the authors' data sheet. The runs are those of Figure 3A.",
+        "is: for the published runs these are the values of the authors' data sheet. The runs are chosen as for Figure "
+        "3A, among those whose kernel quality was computed.",
     ),
     "figure_4": (
         "Figure 4: density of the astrocyte's connections",
