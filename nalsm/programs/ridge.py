@@ -78,8 +78,9 @@ def map_distances(versions: Sequence[int], output_dir: Path) -> Iterator[Distanc
                                     labels[split].reshape(-1, size))]
             for split in SPLITS
         }  # fmt: skip
-        ridge = fit_ridge(blocks, counts["test"].shape[1], len(run.record.source.classes)).result()
+        n_liquid = counts["test"].shape[1]
+        ridge = fit_ridge(blocks, n_liquid, len(run.record.source.classes)).result()
         published = 100 * float(run.accuracies["test"][run.best_cycle - 1])
-        knobs = ", ".join(run.record.model.describe_knobs(run.record.knobs))
-        setting = f"{run.record.model.name} on {run.record.dataset}" + (f", {knobs}" if knobs else "")
+        knobs = run.record.model.describe_knobs(run.record.knobs)
+        setting = ", ".join([f"{run.record.model.name} on {run.record.dataset}", f"{n_liquid:,} neurons", *knobs])
         yield Distance(version, setting, published, 100 * ridge.test, STRENGTHS[ridge.cycle - 1])

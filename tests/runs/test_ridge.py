@@ -99,6 +99,7 @@ def test_the_distance_is_that_of_the_runs(both):
     place, ridge, published = both
     shown = CliRunner().invoke(main, [f"--output-dir={place}/train_data"])
     row = next(line for line in shown.output.splitlines() if line.startswith("| 8 |")).split(" | ")
+    assert row[1].startswith("NALSM on MNIST, 64 neurons, astrocyte weight")
     assert row[2:4] == [f"{100 * published.test:.2f}", f"{100 * ridge.test:.2f}"]
     assert float(row[5].removesuffix(" |")) == pytest.approx(100 * (ridge.test - published.test), abs=0.006)
     assert "| 7 |" not in shown.output
