@@ -1,10 +1,12 @@
 """Whole runs with the TensorFlow engine."""
 
 import pytest
-from small_runs import ANSWERS, assert_one_line_error, changed, command, folder_contents, run
+from small_runs import ANSWERS, command, folder_contents, run
+from whole_runs import complete
 
 from nalsm.liquid import open_liquid
 from nalsm.network import Network, network_path
+from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
 
@@ -24,26 +26,22 @@ def test_a_run_gives_the_event_engines_counts(finished_place, place):
             assert found[name][1][key] == wanted[name][1][key], (name, key)
 
 
-def test_a_batch_that_does_not_fit_is_refused(place):
-    tuning = "from nalsm.support.tuning import TUNING; TUNING.free_memory_bytes = 3_000_000"
-    refused = run(changed(command(place, "--engine=tensorflow", "--threads=1"), tuning))
-    assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "0.003 GB are free", "no BATCH_SIZE fits")
-    assert not (place / "train_data").exists() or not any((place / "train_data").iterdir())
+def test_a_batch_that_does_not_fit_is_refused(place, monkeypatch):
+    monkeypatch.setattr(TUNING, "free_memory_bytes", 3_000_000)
+    with pytest.raises(UserError, match=r"BATCH_SIZE: 25 samples take .* 0\.003 GB are free; no BATCH_SIZE fits"):
+        complete(place, engine="tensorflow")
+    assert not (place / "train_data").exists()
 
 
 def test_the_size_that_fits_is_named(place, monkeypatch):
     """As on a GPU, where a whole batch runs side by side."""
     monkeypatch.setattr(TUNING, "whole_batches", True)
     liquid = open_liquid(Network.load(network_path(place / "networks", 1)), "tensorflow")
-    tuning = (
-        "from nalsm.support.tuning import TUNING\n"
-        f"TUNING.whole_batches, TUNING.free_memory_bytes = True, {liquid.bytes_needed(10, steps=60)}"
-    )
-    refused = run(changed(command(place, "--engine=tensorflow"), tuning))
-    assert_one_line_error(refused, 2, "BATCH_SIZE: 25 samples take", "BATCH_SIZE 10 fits")
-    answers = [*ANSWERS[:3], "10", *ANSWERS[4:]]
-    accepted = run(changed(command(place, "--engine=tensorflow", "--cycles=1"), tuning), answers)
-    assert accepted.returncode == 0, accepted.stderr
+    monkeypatch.setattr(TUNING, "free_memory_bytes", liquid.bytes_needed(10, steps=60))
+    with pytest.raises(UserError, match=r"BATCH_SIZE: 25 samples take .*BATCH_SIZE 10 fits"):
+        complete(place, engine="tensorflow")
+    _, result = complete(place, engine="tensorflow", batch_size=10, cycles=1)
+    assert 0 <= result.test <= 1
 
 
 @pytest.mark.gpu
