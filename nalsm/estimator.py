@@ -122,7 +122,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         """Initialise the liquid with the samples, count their spikes, and train the readout; return the estimator.
 
         X : samples, as `inputs` says; y : their classes [n], of any type
-        Raises ValueError for other shapes or values, and for less than two classes.
+        Raises ValueError for other shapes or values, knobs that the model does not have, and less than two classes.
         """
         model, knobs = self._model()
         self._require_known_constants()
@@ -170,15 +170,24 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
     # ---- what the stages need ---------------------------------------------------------------------
 
     def _model(self) -> tuple[Model, Knobs]:
-        """Return the model and the values of its knobs."""
+        """Return the model and the values of its knobs; raises ValueError for a knob or a value it does not have."""
         if self.model not in MODELS:
             raise ValueError(f"there is no model {self.model!r}; choose one of {', '.join(MODELS)}")
         model = MODELS[self.model]
         given = {**self.get_params(deep=False), **(self.knobs or {})}
+        known = {knob.name: knob for knob in model.all_knobs}
+        choice = f"the knobs of {model.name}: {', '.join(known) or 'none'}"
+        for name in self.knobs or {}:
+            if name not in known:
+                raise ValueError(f"there is no knob {name!r}; {choice}")
         missing = [knob.name for knob in model.knobs if knob.name not in given]
         if missing:
             raise ValueError(f"{model.name} needs knobs={{{missing[0]!r}: ...}}")
-        return model, model.recorded(given)
+        knobs = model.recorded(given)
+        for name, value in knobs.items():
+            if not known[name].accepts(value):
+                raise ValueError(f"{name} must be {known[name].expected}, not {value!r}; {choice}")
+        return model, knobs
 
     def _liquid(self, knobs: Knobs) -> Liquid:
         watched = self.network_.watched(ASTROCYTE_DENSITY.of(knobs), self.seed)

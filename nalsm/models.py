@@ -5,6 +5,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 4 and supplement.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 from nalsm.rules import APSTDP, LARGEST, PUBLISHED, STDP, AstrocyteSTDP, Rule, RuleConstants, Static
@@ -83,11 +84,16 @@ class Knob:
         """Return the knob's value among recorded values, its default where none is recorded."""
         return knobs.get(self.name, self.default)
 
+    @property
+    def expected(self) -> str:
+        """The values that the knob can have, in words."""
+        return " or ".join(self.choices) or f"a number from {self.low:g} to {self.high:g}"
+
     def accepts(self, value: object) -> bool:
         """Tell whether a value, of any type, is one that the knob can have."""
         if self.choices:
             return value in self.choices
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+        return isinstance(value, Real) and not isinstance(value, bool) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True)

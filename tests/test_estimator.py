@@ -57,7 +57,8 @@ def test_same_seed_same_bits(digits, fitted):
     np.testing.assert_array_equal(again.weights_, fitted.weights_)
     np.testing.assert_array_equal(again.transform(images), fitted.transform(images))
     np.testing.assert_array_equal(again.readout_.weights, fitted.readout_.weights)
-    other = clone(fitted).set_params(seed=1, cycles=1).fit(images[:300], labels[:300])
+    other = clone(fitted).set_params(seed=1, cycles=1, astrocyte_weight=np.float32(0.015))
+    other.fit(images[:300], labels[:300])
     assert not np.array_equal(other.transform(images), fitted.transform(images))
 
 
@@ -160,6 +161,11 @@ def test_in_pipelines_and_searches(digits):
         ({"inputs": "rasters"}, "not [samples, steps, inputs]"),
         ({"network": Network.generate((2, 2, 2), 5, 1)}, "64 inputs, the network has 5"),
         ({"astrocyte_weight": np.nan}, "astrocyte_weight must be"),
+        ({"astrocyte_weight": 1e9}, "from -1e+06 to 1e+06, not 1000000000.0; the knobs of NALSM: astrocyte_weight, "),
+        ({"knobs": {"astrocyte_densty": 0.5}}, "no knob 'astrocyte_densty'; the knobs of NALSM: astrocyte_weight, "),
+        ({"knobs": {"astrocyte_density": 1.5}}, "astrocyte_density must be a number from 0 to 1, not 1.5; the knobs"),
+        ({"knobs": {"learning_samples": "some"}}, "learning_samples must be all or first, not 'some'; the knobs of"),
+        ({"model": "LSM", "knobs": {"astrocyte_density": 0.5}}, "the knobs of LSM: initial_weight"),
         ({"constants": {"tau": 1.0}}, "no constant 'tau'"),
         ({"constants": {"threshold": "high"}}, "threshold must be"),
     ],
