@@ -5,8 +5,9 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 4 and supplement.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from nalsm.rules import APSTDP, LARGEST, PUBLISHED, STDP, AstrocyteSTDP, Rule, RuleConstants, Static
 
@@ -93,7 +94,8 @@ class Knob:
         """Tell whether a value, of any type, is one that the knob can have."""
         if self.choices:
             return value in self.choices
-        return isinstance(value, Real) and not isinstance(value, bool) and self.low <= value <= self.high
+        numbers = int | float | np.integer | np.floating
+        return isinstance(value, numbers) and not isinstance(value, bool) and bool(self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
