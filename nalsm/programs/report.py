@@ -69,8 +69,7 @@ def _versions(names: tuple[str, ...], root: Path, answers: Answers) -> list[int]
         from nalsm.runs.listing import list_runs
 
         folder = chosen_folder(answers, "output_dir", root)
-        statuses = list_runs(folder) if folder.is_dir() else []
-        found = [status.version for status in statuses if status.version is not None and status.model]
+        found = [status.version for status in list_runs(folder) if status.version is not None and status.model]
         if len(found) < 2:
             raise UserError(f"all: there are {len(found)} runs in {folder}, a comparison needs two or more")
         return found

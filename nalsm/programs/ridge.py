@@ -8,11 +8,11 @@ from typing import NamedTuple
 import click
 
 from nalsm.console.progress import say
-from nalsm.console.questions import PathType
+from nalsm.programs.options import folder_option
+from nalsm.programs.runs import notes_of
 from nalsm.runs.listing import list_runs
 from nalsm.runs.names import SPLITS
 from nalsm.runs.readouts import PUBLISHED, STRENGTHS
-from nalsm.runs.settings import default_folder
 from nalsm.support.errors import UserError
 
 
@@ -33,7 +33,7 @@ class Distance(NamedTuple):
 
 @click.command()
 @click.argument("versions", nargs=-1, type=int)
-@click.option("--output-dir", type=PathType(), default=lambda: default_folder("output_dir"), help="Folder of the runs.")
+@folder_option("output_dir")
 def main(versions: Sequence[int], output_dir: Path) -> None:
     """Fit the ridge readout to the counts of finished runs (VERSIONS, or all), and compare test accuracies.
 
@@ -81,6 +81,6 @@ def map_distances(versions: Sequence[int], output_dir: Path) -> Iterator[Distanc
         n_liquid = counts["test"].shape[1]
         ridge = fit_ridge(blocks, n_liquid, len(run.record.source.classes)).result()
         published = 100 * float(run.accuracies["test"][run.best_cycle - 1])
-        knobs = run.record.model.describe_knobs(run.record.knobs)
-        setting = ", ".join([f"{run.record.model.name} on {run.record.dataset}", f"{n_liquid:,} neurons", *knobs])
+        model, about = run.record.model, [*run.record.model.describe_knobs(run.record.knobs), *notes_of(run.record)]
+        setting = ", ".join([f"{model.name} on {run.record.dataset}", f"{n_liquid:,} neurons", *about])
         yield Distance(version, setting, published, 100 * ridge.test, STRENGTHS[ridge.cycle - 1])

@@ -16,7 +16,6 @@ from nalsm.runs.listing import list_runs
 from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.record import RunRecord
 from nalsm.support.constants import as_text
-from nalsm.support.errors import UserError
 
 
 @click.group(invoke_without_command=True)
@@ -35,8 +34,6 @@ def main(context: click.Context, output_dir: Path, sort: str | None, as_csv_text
     """
     if context.invoked_subcommand:
         return
-    if not output_dir.is_dir():
-        raise UserError(f"--output-dir: there is no folder {output_dir}; name the one with ver_<VERSION> in it")
     statuses = list_runs(output_dir, measures_of, notes_of)
     if sort:
         statuses = sorted_by(sort, statuses)

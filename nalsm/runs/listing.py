@@ -104,7 +104,10 @@ def list_runs(
     """Return the RunStatus of every ver_<number> in a folder, by number; other names starting with ver_ come last.
 
     measures, notes : as in `read_status`
+    Raises UserError if there is no such folder.
     """
+    if not Path(output_dir).is_dir():
+        raise UserError(f"--output-dir: there is no folder {output_dir}; name the one with ver_<VERSION> in it")
     names = [path.name for path in Path(output_dir).iterdir() if path.name.startswith("ver_")]
     numbered = {int(name[4:]): name for name in names if re.fullmatch(r"ver_(0|[1-9][0-9]{0,8})", name)}
     others = sorted(set(names) - set(numbered.values()))

@@ -25,12 +25,15 @@ from nalsm.runs.trained_run import load_run
 from nalsm.runs.training import TrainingRun
 from nalsm.support.errors import DamagedFile, UserError
 
+CONSTANTS = {"constants": {"threshold": 19.5}}
+
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """A place with run 7, ridge, and run 8, the same with the published readout."""
     place = place_with_networks(tmp_path_factory.mktemp("ridge"))
-    return place, complete(place, version=7, readout="ridge")[1], complete(place, version=8)[1]
+    ridge = complete(place, version=7, readout="ridge", **CONSTANTS)[1]
+    return place, ridge, complete(place, version=8, **CONSTANTS)[1]
 
 
 def load(place, version):
@@ -76,8 +79,8 @@ def test_it_is_resumed_and_is_no_other_run(both, tmp_path):
     (folder / "FILE_L_VAL_ACC_L.files").unlink()
     assert read_status(folder.parent, 7).state == "readout"
     with pytest.raises(UserError, match="contains another run"):
-        TrainingRun(settings(tmp_path / "copy", version=7)).run()
-    assert complete(tmp_path / "copy", version=7, readout="ridge")[1] == result
+        TrainingRun(settings(tmp_path / "copy", version=7, **CONSTANTS)).run()
+    assert complete(tmp_path / "copy", version=7, readout="ridge", **CONSTANTS)[1] == result
 
 
 def test_an_unknown_readout_is_no_run(both, tmp_path):
@@ -99,12 +102,14 @@ def test_the_distance_is_that_of_the_runs(both):
     place, ridge, published = both
     shown = CliRunner().invoke(main, [f"--output-dir={place}/train_data"])
     row = next(line for line in shown.output.splitlines() if line.startswith("| 8 |")).split(" | ")
-    assert row[1].startswith("NALSM on MNIST, 64 neurons, astrocyte weight")
+    assert row[1] == "NALSM on MNIST, 64 neurons, astrocyte weight 0.015, reduced, threshold=19.5"
     assert row[2:4] == [f"{100 * published.test:.2f}", f"{100 * ridge.test:.2f}"]
     assert float(row[5].removesuffix(" |")) == pytest.approx(100 * (ridge.test - published.test), abs=0.006)
     assert "| 7 |" not in shown.output
     refused = CliRunner().invoke(main, ["7", f"--output-dir={place}/train_data"])
     assert "7 is no finished run with the published readout" in str(refused.exception)
+    lost = CliRunner().invoke(main, [f"--output-dir={place}/none"])
+    assert (type(lost.exception), "--output-dir: there is no folder" in str(lost.exception)) == (UserError, True)
 
 
 def test_the_page_compares_no_ridge_run(tmp_path):
