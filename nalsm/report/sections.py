@@ -7,9 +7,17 @@ from functools import lru_cache
 import numpy as np
 from matplotlib.figure import Figure
 
-from nalsm.evaluation.paper import FULL, SOURCE, published_accuracy, published_branching, published_runs
+from nalsm.evaluation.paper import (
+    FULL,
+    SOURCE,
+    published_accuracy,
+    published_branching,
+    published_runs,
+    smaller_settings,
+)
 from nalsm.readout import CountBlock
 from nalsm.report import pictures
+from nalsm.report.settings_shown import TITLES
 from nalsm.report.shown_run import ShownRun
 from nalsm.runs.readouts import PUBLISHED, STRENGTHS, point
 from nalsm.runs.record import Missing
@@ -66,11 +74,9 @@ def published_sentence(run: ShownRun) -> str:
         f"Published for {run.cell}: {run.published} % (mean and standard deviation "
         f"over {run.published.networks} networks of {run.n_liquid} neurons, {run.published.kind}; {SOURCE})."
     )
-    if run.is_reduced:
-        text += (
-            f" This run used {run.identity['train_samples']:,} training samples and {run.identity['cycles']:,} cycles; "
-            f"the published ones used {FULL['train_samples']:,} and {FULL['cycles']:,}."
-        )
+    smaller = [f"{TITLES[name]}: {run.identity[name]:,} ({FULL[name]:,})" for name in smaller_settings(run.identity)]
+    if smaller:
+        text += f" This run is smaller than the published ones, whose values are in brackets; {'; '.join(smaller)}."
     return text
 
 

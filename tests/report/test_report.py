@@ -139,7 +139,8 @@ def test_page_says_what_is_seen_and_what_is_published(written):
         "best at cycle 4 (80.00 %",
         "the test accuracy there, 90.00 %",
         "Published for NALSM on MNIST: 95.96 ± 0.13 %",
-        "This run used 40 training samples and 6 cycles; the published ones used 50,000 and 5,000",
+        "in brackets; training samples: 40 (50,000); validation samples: 20 (10,000); test samples: 40 (10,000); "
+        "length of a presentation, ms: 100 (250); cycles over the training samples: 6 (5,000); snapshots",
         "39 are on the diagonal",
         "4 classified as 9, 1 times in 4",
         "worst: 4 (75.0 %)",

@@ -219,16 +219,19 @@ def published_cells() -> list[tuple[str, str, int]]:
 
 
 def is_reduced(identity: Mapping) -> bool:
-    """Tell whether a run used fewer samples, snapshots or cycles than the published ones.
+    """Tell whether a setting of a run is smaller than in the published ones; identity : as in `smaller_settings`."""
+    return bool(smaller_settings(identity))
+
+
+def smaller_settings(identity: Mapping) -> list[str]:
+    """Return the names of those settings of FULL that are smaller in a run.
 
     identity : its settings. Data that a user brought have no published number of samples.
     """
-    unused: tuple[str, ...] = (
-        ("init_samples", "init_ms") if identity["model"] == "LSM" else ()
-    )  # LSM has no initialisation
+    unused: tuple[str, ...] = () if MODELS[identity["model"]].initialisation else ("init_samples", "init_ms")
     if is_own(identity.get("dataset", "")):
         unused += (*(f"{split}_samples" for split in SPLITS), "sample_ms")
-    return any(identity.get(name, size) < size for name, size in FULL.items() if name not in unused)
+    return [name for name, size in FULL.items() if name not in unused and identity.get(name, size) < size]
 
 
 def _chosen(model, dataset, n_liquid, knobs):
