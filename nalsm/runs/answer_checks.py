@@ -13,6 +13,7 @@ from nalsm.runs.folder import RunFolder
 from nalsm.runs.parameters import differences
 from nalsm.runs.readouts import RIDGE
 from nalsm.runs.settings import chosen_folder, common_divisors, completed
+from nalsm.support.constants import plain
 from nalsm.support.errors import UserError
 from nalsm.support.resources import memory_bytes
 from nalsm.support.tuning import TUNING
@@ -86,7 +87,7 @@ class AnswerChecks:
         there = {**(identity or {}), **((identity or {}).get("knobs") or {})}.get(name, value)
         if there != value:
             raise UserError(
-                f"{title}: read {value:g}, expected {there}: version {answers['version']} began with it; "
+                f"{title}: read {plain(value)}, expected {plain(there)}: version {answers['version']} began with it; "
                 f"{RunFolder.remedy}"
             )
 
@@ -123,12 +124,15 @@ class AnswerChecks:
     # ---- batches and knobs ----
 
     def usual_batch_size(self, answers: Answers) -> int:
-        """Return the batch size of the paper, or the largest one below it that divides the numbers of samples."""
-        sizes = [answers[f"{split}_samples"] for split in ("train", "valid", "test")]
+        """Return the batch size of the paper, or the largest one below it that works."""
         usual = 50 if self._is_large(answers) else 250
-        if None in sizes:  # of own data, which are taken in whole batches
-            return min(usual, *self.source(answers).sizes)
-        return max(divisor for divisor in common_divisors(sizes) if divisor <= usual)
+        return max((size for size in self._batch_sizes(answers) if size <= usual), default=1)
+
+    def _batch_sizes(self, answers: Answers) -> list[int]:
+        """Return the sizes of a batch that work, ascending: own data are taken in whole batches, at least one."""
+        sizes = [answers[f"{split}_samples"] for split in ("train", "valid", "test")]
+        most = min(size or there for size, there in zip(sizes, self.source(answers).sizes, strict=True))
+        return [batch for batch in range(1, most + 1) if not any((size or 0) % batch for size in sizes)]
 
     def usual_block(self, answers: Answers) -> int:
         """Return the same of the batches in a block."""
@@ -147,9 +151,9 @@ class AnswerChecks:
 
     def batch_size(self, value: int, answers: Answers) -> None:
         source = self.source(answers)
-        answers = completed({**answers, "batch_size": value}, source)
-        self._require_memory("BATCH_SIZE", value, answers["sample_ms"], source)
-        sizes = [answers["train_samples"], answers["valid_samples"], answers["test_samples"]]
+        whole = completed({**answers, "batch_size": value}, source)
+        self._require_memory("BATCH_SIZE", value, whole["sample_ms"], source)
+        sizes = [whole["train_samples"], whole["valid_samples"], whole["test_samples"]]
         for name, size, available in zip(("training", "validation", "test"), sizes, source.sizes, strict=True):
             if not 0 < size <= available:
                 few = f"BATCH_SIZE: {value} is more than the {available} {name} samples of {source.name}; choose less"
@@ -158,7 +162,7 @@ class AnswerChecks:
         if any(size % value for size in sizes):
             raise UserError(
                 f"BATCH_SIZE: {value} does not divide the numbers of samples ({sizes[0]} to train, {sizes[1]} to "
-                f"validate, {sizes[2]} to test); {_nearest(value, sizes)}"
+                f"validate, {sizes[2]} to test); {_nearest(value, self._batch_sizes(answers))}"
             )
         self._require_recorded("BATCH_SIZE", "batch_size", value, answers)
 
@@ -167,7 +171,7 @@ class AnswerChecks:
         if n_batches % value:
             raise UserError(
                 f"BATCHS_PER_BLOCK: {value} does not divide the {n_batches} training batches; "
-                f"{_nearest(value, [n_batches])}"
+                f"{_nearest(value, common_divisors([n_batches]))}"
             )
 
     def readout(self, value: str, answers: Answers) -> None:
@@ -218,9 +222,8 @@ def network_sizes(path: Path) -> tuple[int | None, int | None]:
     return n_inputs, n_liquid
 
 
-def _nearest(value: int, sizes: list[int]) -> str:
-    """Return the divisors of all sizes next to `value`, in words."""
-    divisors = common_divisors(sizes)
-    below = [d for d in divisors if d < value][-1:]
-    above = [d for d in divisors if d > value][:1]
+def _nearest(value: int, working: list[int]) -> str:
+    """Return those next to `value` of numbers that work (ascending), in words."""
+    below = [number for number in working if number < value][-1:]
+    above = [number for number in working if number > value][:1]
     return f"nearest that work: {' and '.join(map(str, below + above))}"

@@ -10,6 +10,7 @@ from small_runs import RUNNERS
 
 from nalsm.datasets import OWN, pack_events
 from nalsm.evaluation import MEASURES, kernel_quality
+from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.programs.measures import _kernel_quality_questions
 from nalsm.programs.network import network_command
@@ -17,6 +18,7 @@ from nalsm.programs.noise import noise_command
 from nalsm.programs.train import training_command
 from nalsm.report.sections import class_accuracy, raster
 from nalsm.report.shown_run import ShownRun
+from nalsm.runs.answer_checks import AnswerChecks
 from nalsm.runs.record import open_record
 from nalsm.support.errors import UserError
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
@@ -104,7 +106,7 @@ def test_refused_at_the_question(place):
         ([place / "trees.npz", -1, 3, 1, 11, 1], (), "11 is more than the 10 validation samples of own data trees"),
         ([place / "trees.npz", -1, 3, 1, 4, 5], (), "BATCHS_PER_BLOCK: 5 does not divide the 12 training batches"),
         ([place / "trees.npz", -1, 3, 1, 4, 1], ("--test-samples=32",), "--test-samples: own data trees.npz has 30"),
-        ([place / "trees.npz", -1, 3, 1, 4, 1], ("--valid-samples=9",), "4 does not divide .* 9 to validate"),
+        ([place / "trees.npz", -1, 3, 1, 4, 1], ("--valid-samples=9",), "9 to validate, .* work: 3 and 9"),
         ([], ("--rates=loud",), "--rates: read 'loud', expected auto or image or probability"),
     ):
         if flags == ("--rates=loud",):
@@ -115,6 +117,27 @@ def test_refused_at_the_question(place):
         with pytest.raises(UserError, match=words):
             asked(train, answers, *flags)
     assert not (place / "train_data" / "ver_3").exists()
+
+
+def test_the_suggested_batch_size_is_accepted(place):
+    """The training samples alone are given: their number is divided, and there is a whole batch of the others."""
+    place, _ = place
+    checks = AnswerChecks("LSM+STDP", OWN, place)
+    for train_samples, suggested in ((None, 10), (48, 8), (7, 7), (50, 10), (11, 1)):
+        answers = dict.fromkeys(("valid_samples", "test_samples", "sample_ms", "networks_dir", "output_dir", "version"))
+        answers |= {"data_file": place / "trees.npz", "rates": "auto", "network_number": 1, "overwrite": False}
+        answers |= {"train_samples": train_samples}
+        assert checks.usual_batch_size(answers) == suggested
+        checks.batch_size(suggested, answers)
+
+
+def test_close_values_of_a_knob_are_told_apart(place):
+    place, _ = place
+    [knob] = MODELS["NALSM"].knobs
+    with pytest.raises(UserError, match=r"read 0\.0150000001, expected 0\.015: version 1"):
+        AnswerChecks("NALSM", OWN, place).knob(
+            knob, 0.0150000001, {"version": 1, "output_dir": None, "overwrite": False}
+        )
 
 
 def test_noise_measures_and_page(place):
