@@ -5,7 +5,7 @@ Importing it is cheap: h5py, tonic and the compiler are imported when data are r
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,11 @@ class DataSource:
         """Return the path of the data; raises UserError that says where it looked and what to do."""
         return self.finder(Path(data_dir))
 
+    @property
+    def own_fingerprint(self) -> str | None:
+        """The fingerprint of the user's data file, which is read once; None for a data set of the paper."""
+        return _fingerprint_of(self.own, Path(self.own.file).stat().st_mtime_ns) if self.own else None
+
     def load(self, path: Path, quiet: bool = False) -> Dataset:
         """Return the data set at a path that `find` returned; raises DamagedFile, UserError.
 
@@ -174,6 +179,11 @@ def _find_own(own: OwnData, _data_dir: Path) -> Path:
     if not Path(own.file).exists():
         raise UserError(f"there is no {own.file}, the data file of the run; put it back, or give --data-file")
     return Path(own.file)
+
+
+@lru_cache
+def _fingerprint_of(own: OwnData, _changed: int) -> str:
+    return _load_own(own, Path(own.file), (0, 0), True).fingerprint
 
 
 def _load_own(own: OwnData, path: Path, _sizes: tuple[int, int], _quiet: bool) -> Dataset:

@@ -148,12 +148,11 @@ def _stored_as_they_end(outcomes: Iterable[Outcome], places: Places, page: Path 
 
     What cannot be stored is told at the end, by `_write_results`.
     """
-    from nalsm.sweep.store import read_store, store_path, taken_into, write_store
+    from nalsm.sweep.store import store_path, update_store
 
     for outcome in outcomes:
         if page and outcome.state == "made":
-            records, _ = taken_into(read_store(store_path(page)), [outcome.cell], places, lambda _reason: None)
-            write_store(store_path(page), records)
+            update_store(store_path(page), [outcome.cell], places, lambda _reason: None)
         yield outcome
 
 
@@ -210,11 +209,11 @@ def _write_results(
 ) -> MachineError | None:
     """Store finished runs and write the page; return the error of the first run that contradicts the store, if any."""
     from nalsm.sweep.page import write_page
-    from nalsm.sweep.store import read_store, store_path, taken_into, write_store
+    from nalsm.sweep.store import store_path, update_store
 
     cells = [cell for sweep in sweeps for cell in sweep.cells]
-    records, conflicts = taken_into(read_store(store_path(path)), cells, places, say)
+    runs, conflicts = update_store(store_path(path), cells, places, say)
     failures = {outcome.cell.version: outcome.reason for outcome in outcomes if outcome.state == "failed"}
-    missing = write_page(sweeps, write_store(store_path(path), records), path, left_out, failures)
+    missing = write_page(sweeps, runs, path, left_out, failures)
     say(f"results: {path} ({len(cells) - len(missing)} of {len(cells)} cells are done)")
     return conflicts[0] if conflicts else None

@@ -141,7 +141,7 @@ def other_measures(groups: Iterable[Group]) -> list[str]:
         (*setting(group), measure.title, name, len(values), *statistics(values, 3), published)
         for group in sorted(groups, key=rank)
         for measure in others
-        for name in dict.fromkeys(name for run in group.runs for name in run.measures.get(measure.name, ()))
+        for name in dict.fromkeys(name for values in group.measured(measure.name) for name in values)
         if name not in measure.parameters
         for values, published in [
             (group.values_of(measure.name, name), group.published_of(measure.name, name) or "-")

@@ -75,29 +75,28 @@ def _seconds_of_stage(
     work = _work(stage, kind[0], settings)
     if stage == "readout" and readout != PUBLISHED:
         return _RIDGE_SECONDS * (kind[2] / 1000) ** 2
-    known = [run for run in runs if run.seconds.get(stage) and _work(stage, run.model, run.sizes)]
+    known = _timed(stage, runs)
     if not work or not known:
         return speed.get(stage, 0.0) * work / _work(stage, "NALSM", FULL) * kind[2] / 1000
-
-    def per_work(run: StoredRun) -> float:
-        return run.seconds[stage] / _work(stage, run.model, run.sizes) * kind[2] / run.network["neurons"]
 
     def unlike(run: StoredRun) -> tuple[bool, bool, float]:
         return (run.model != kind[0], run.dataset != kind[1], abs(math.log(run.network["neurons"] / kind[2])))
 
-    closest = min(map(unlike, known))
-    return work * min(per_work(run) for run in known if unlike(run) == closest) * _factor(stage, runs, speed)
+    closest = min(unlike(run) for run, _ in known)
+    fastest = min(seconds / run.network["neurons"] for run, seconds in known if unlike(run) == closest)
+    return work * kind[2] * fastest * _factor(stage, known, speed)
 
 
-def _factor(stage: str, runs: list[StoredRun], speed: Mapping[str, float]) -> float:
+def _timed(stage: str, runs: Iterable[StoredRun]) -> list[tuple[StoredRun, float]]:
+    """Return the runs whose time of a stage is known, each with its seconds per unit of `_work`."""
+    works = [(run, _work(stage, run.model, run.sizes)) for run in runs if run.seconds.get(stage)]
+    return [(run, run.seconds[stage] / work) for run, work in works if work]
+
+
+def _factor(stage: str, timed: Iterable[tuple[StoredRun, float]], speed: Mapping[str, float]) -> float:
     """Return the time of a stage here divided by that of the fastest stored run of the reference kind; 1 if unknown."""
-    full = _work(stage, "NALSM", FULL)
-    known = [
-        run.seconds[stage] / _work(stage, run.model, run.sizes) * full
-        for run in runs
-        if (run.model, run.dataset, run.network["neurons"]) == _REFERENCE and run.seconds.get(stage)
-    ]
-    return speed[stage] / min(known) if known and stage in speed else 1.0
+    known = [seconds for run, seconds in timed if (run.model, run.dataset, run.network["neurons"]) == _REFERENCE]
+    return speed[stage] / (min(known) * _work(stage, "NALSM", FULL)) if known and stage in speed else 1.0
 
 
 def _work(stage: str, model: str, sizes: Mapping) -> float:

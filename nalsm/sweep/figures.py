@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from nalsm.evaluation.paper import (
     Published,
     PublishedRun,
-    is_reduced,
     published_accuracy,
     published_cells,
     published_kernel_quality,
@@ -64,13 +63,7 @@ _SERIES = (
 
 def comparable(store: Iterable[StoredRun]) -> list[StoredRun]:
     """Return the runs that were made like the published ones: all samples, snapshots, cycles, constants, readout."""
-    return [
-        run
-        for run in store
-        if run.readout == PUBLISHED
-        and not is_reduced({"model": run.model, **run.sizes})
-        and not decisive(run.all_constants)
-    ]
+    return [run for run in store if run.readout == PUBLISHED and not run.is_reduced and not decisive(run.all_constants)]
 
 
 def table_runs(store: Iterable[StoredRun], model: str, dataset: str, n_liquid: int) -> list[StoredRun]:
@@ -142,9 +135,9 @@ def branching_points(store: Sequence[StoredRun], dataset: str) -> list[tuple[Ser
         (
             series,
             [
-                (run.measures["branching_factor"]["mean"], run.test)
+                (factor, run.test)
                 for run in _of(series, store, dataset)
-                if "branching_factor" in run.measures
+                if (factor := run.measured("branching_factor").get("mean")) is not None
             ],
         )
         for series in _SERIES
@@ -178,10 +171,10 @@ def figure_3a(store: Sequence[StoredRun]) -> Figure:
 def figure_3b(store: Sequence[StoredRun]) -> Figure:
     """Kernel quality of the four models: the rescaled difference of SP and AP, one run of each network."""
     figure, panels = _panels(4.4, sharey=False)
-    measured = [run for run in store if "kernel_quality" in run.measures]
+    measured = [run for run in store if run.measured("kernel_quality")]
     for axes, dataset in zip(panels, DATASETS, strict=True):
         for place, series in enumerate(_SERIES[:4]):
-            ranks = [run.measures["kernel_quality"] for run in table_runs(measured, series.model, dataset, _NEURONS)]
+            ranks = [run.measured("kernel_quality") for run in table_runs(measured, series.model, dataset, _NEURONS)]
             own = [rescaled_difference(values["SP"], values["AP"]) for values in ranks]
             figures = published_kernel_quality(series.model, dataset, _NEURONS)
             _columns(axes, series, place, figures.difference.values if figures else (), own)

@@ -1,14 +1,14 @@
 """The results of a sweep's cells: records of the store, gathered over networks and compared with the paper's runs."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
 from nalsm.constants import TRAINING
 from nalsm.datasets import inputs_of
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.intervals import share_interval
-from nalsm.evaluation.paper import Published, is_reduced
+from nalsm.evaluation.paper import Published
 from nalsm.models import MODELS
 from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.recording import decisive
@@ -27,6 +27,7 @@ class Group:
     chosen : name of the knob of which each network has its best value; empty if all runs have the cell's knobs
     judged_by : the split whose accuracy decided which value is the best, "valid" or "test"
     tried : values of that knob, of which each network had two or more
+    apart : other settings in words, in which groups of the same model, data set and size differ
     """
 
     cell: Cell
@@ -35,6 +36,7 @@ class Group:
     chosen: str = ""
     judged_by: str = ""
     tried: tuple[float, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @property
     def dataset(self) -> str:
@@ -51,19 +53,24 @@ class Group:
 
     @property
     def is_reduced(self) -> bool:
-        return is_reduced({"model": self.cell.model, "dataset": self.cell.dataset, **self.runs[0].sizes})
+        return self.runs[0].is_reduced
 
     @property
     def knobs(self) -> str:
         """The knobs in words, "-" if the model has none."""
         model = MODELS[self.model]
         if not self.chosen:
-            seeds = [] if self.cell.has_own_seed else ["several seeds on each network"]
-            return ", ".join([*self.cell.knob_labels, *seeds]) or "-"
+            return ", ".join([*model.describe_knobs(self.cell.knobs), *self.marks]) or "-"
         heading = next(knob.heading for knob in model.knobs if knob.name == self.chosen)
         values = ", ".join(f"{value:g}" for value in self.tried)
         best = f"{heading}: best of {values} for each network by {_JUDGED_BY[self.judged_by]} accuracy"
-        return ", ".join([best, *as_text(self.cell.constants)])
+        return ", ".join([best, *self.marks])
+
+    @property
+    def marks(self) -> list[str]:
+        """What tells the runs from others with these knobs: constants, seeds, other settings."""
+        seeds = [] if self.cell.has_own_seed else ["several seeds on each network"]
+        return [*as_text(self.cell.constants), *seeds, *self.apart]
 
     @property
     def published(self) -> Published | None:
@@ -101,10 +108,13 @@ class Group:
         return 100 * low, 100 * high
 
     def values_of(self, measure: str, value: str) -> list[float]:
-        """Return a value of a measure for each network on which it was computed."""
-        known, parameters = MEASURES[measure], self.cell.parameters_of(measure)
-        found = [run.measures[measure] for run in self.runs if measure in run.measures]
-        return [values[value] for values in found if known.agrees(values, self.dataset, parameters)]
+        """Return a value of a measure for each network on which it was computed, if it is a number."""
+        return [number for values in self.measured(measure) if (number := values.get(value)) is not None]
+
+    def measured(self, measure: str) -> list[dict]:
+        """Return the values of a measure, computed with the cell's parameters, for each network that has them."""
+        found = [run.measured(measure, self.cell.parameters_of(measure)) for run in self.runs]
+        return [values for values in found if values]
 
     @property
     def branching(self) -> list[float]:
@@ -119,7 +129,7 @@ def run_of(cell: Cell, store: Iterable[StoredRun]) -> StoredRun | None:
 
 def is_complete(cell: Cell, run: StoredRun | None) -> bool:
     """Tell whether the stored run of a cell has all that the sweep asks for."""
-    return run is not None and set(cell.measures) <= set(run.measures)
+    return run is not None and all(run.measured(name, cell.parameters_of(name)) for name in cell.measures)
 
 
 def _is_of(cell: Cell, run: StoredRun) -> bool:
@@ -128,6 +138,8 @@ def _is_of(cell: Cell, run: StoredRun) -> bool:
         run.model == cell.model
         and run.readout == cell.readout
         and run.dataset == cell.dataset
+        and (cell.source.own is None or run.dataset_sha256 == cell.source.own_fingerprint)
+        and run.rates == cell.settings.get("rates")
         and run.knobs == cell.knobs
         and (run.constants or {}) == cell.constants_of(TRAINING)
         and run.network.get("constants", {}) == dict(network.constants)
@@ -143,14 +155,33 @@ def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list
     """Return the Groups of cells that have results, in the cells' order; found : stored run by a cell's version."""
     of_setting: dict[tuple, list[Cell]] = {}
     for cell in cells:
-        values = tuple(cell.knobs.items()), tuple(cell.constants.items())
-        setting = cell.label, cell.dataset, values, cell.network.dims, cell.has_own_seed
-        of_setting.setdefault(setting, []).append(cell)
+        values = *cell.deciding.items(), *cell.constants.items()
+        of_setting.setdefault((cell.model, cell.dataset, values, cell.has_own_seed), []).append(cell)
     groups = [
         Group(cells[0], tuple(run for cell in cells if (run := found[cell.version])), len(cells))
         for cells in of_setting.values()
     ]
-    return [group for group in groups if group.runs]
+    return _told_apart([group for group in groups if group.runs])
+
+
+def _told_apart(groups: list[Group]) -> list[Group]:
+    """Return the groups with `apart`."""
+    alike: dict[tuple, list[Cell]] = {}
+    for cell in (group.cell for group in groups):
+        alike.setdefault(_kind(cell), []).append(cell)
+
+    def apart(cell: Cell) -> tuple[str, ...]:
+        others = [other.deciding for other in alike[_kind(cell)]]
+        shown = {*cell.full_knobs, "readout"}  # what tables show anyway
+        own = {name: value for name, value in cell.deciding.items() if name not in shown}
+        differing = [name for name, value in own.items() if any(other.get(name) != value for other in others)]
+        return tuple(f"{name.replace('_', ' ')} {own[name]}" for name in differing)
+
+    return [replace(group, apart=apart(group.cell)) for group in groups]
+
+
+def _kind(cell: Cell) -> tuple:
+    return cell.label, cell.dataset, cell.network.n_liquid
 
 
 def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
@@ -160,9 +191,8 @@ def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
         cell = group.cell
         numbers = [knob.name for knob in MODELS[cell.model].all_knobs if not knob.choices]
         for knob in numbers:
-            others = *(value for name, value in cell.full_knobs.items() if name != knob), *cell.constants.items()
-            key = knob, others, cell.label, cell.dataset, cell.network.dims, cell.has_own_seed, group.is_reduced
-            alike.setdefault(key, []).append(group)
+            others = *(item for item in cell.deciding.items() if item[0] != knob), *cell.constants.items()
+            alike.setdefault((knob, others, cell.model, cell.dataset, cell.has_own_seed), []).append(group)
     several = [(str(key[0]), members) for key, members in alike.items() if len(members) > 1]
     for knob, members in several:
         members.sort(key=lambda group: group.cell.full_knobs[knob])
@@ -183,7 +213,7 @@ def best_of_each_network(knob: str, members: Sequence[Group], judged_by: str) ->
         return None
     planned = max(group.planned for group in members)
     tried = tuple(group.cell.knobs[knob] for group in members)
-    return Group(members[0].cell, tuple(best), planned, knob, judged_by, tried)
+    return Group(members[0].cell, tuple(best), planned, knob, judged_by, tried, members[0].apart)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None] | None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from nalsm.console.progress import in_words
 from nalsm.evaluation import MEASURES
-from nalsm.evaluation.paper import SOURCE, is_reduced
+from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
 from nalsm.report.drawing import save
 from nalsm.runs.settings import CHECKOUT
@@ -91,9 +91,9 @@ def _size_title(group):
 
 
 def _fixed(group, varied):
-    """The other knobs of a curve in words, where the model has some."""
+    """What the runs of a curve have in common, in words: the other knobs, and what tells them from other curves."""
     knobs = {name: value for name, value in group.cell.knobs.items() if name != varied}
-    return "".join(f", {label}" for label in MODELS[group.model].describe_knobs(knobs))
+    return "".join(f", {label}" for label in [*MODELS[group.model].describe_knobs(knobs), *group.marks])
 
 
 def _sizes(groups, path):
@@ -160,7 +160,7 @@ def _knobs(run):
 def _runs(store, path):
     rows = [
         (
-            run.version, run.dataset + REDUCED * is_reduced({"model": run.model, **run.sizes}), run.label, _knobs(run),
+            run.version, run.dataset + REDUCED * run.is_reduced, run.label, _knobs(run),
             run.network["neurons"], f"{run.network['number']} ({run.network['sha256'][:8]})", run.seed,
             f"{run.test:.2f}", f"{run.valid:.2f}", run.cycle, *_seconds(run), _memory([run]),
         )
@@ -200,7 +200,9 @@ def _missing(missing, found, failures, left_out):
     for cell in (cell for cell in missing if cell.version not in failures):
         title = f"{cell.setting}, {cell.network.n_liquid:,} neurons"
         run = found[cell.version]
-        lacks = [MEASURES[name].title for name in cell.measures if run and name not in run.measures]
+        lacks = [
+            MEASURES[name].title for name in cell.measures if run and not run.measured(name, cell.parameters_of(name))
+        ]
         title += f", without {' and '.join(lacks)}" if lacks else ""
         by_setting.setdefault(title, []).append(cell.version)
     lines = [f"- **failed**: {cell.title}: {_plain(failures[cell.version])}" for cell in failed]

@@ -60,6 +60,9 @@ _NOT_IN_FILES = {
     "dry_run",
     *DEFAULT_FOLDERS,
 }  # the sweep answers these
+_DECIDES_NOTHING = (
+    *_NOT_IN_FILES, "seed", "gpu", "threads", "cluster", "memory_budget", "batches_per_block", "keep_weights_every",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -148,12 +151,16 @@ class Cell:
         return ({} if self.source.own else {**known}) | own if own else None
 
     @property
+    def deciding(self) -> dict[str, Any]:
+        """The knobs and the other settings that decide the results, by name, and the grid; without the seed."""
+        settings = {name: value for name, value in self.settings.items() if name not in _DECIDES_NOTHING}
+        return {**settings, "grid": " x ".join(map(str, self.network.dims))}
+
+    @property
     def run(self) -> tuple:
         """What decides the run: equal for two cells that would compute the same."""
-        unimportant = (*_NOT_IN_FILES, "gpu", "threads", "cluster", "memory_budget", "batches_per_block")
-        settings = {name: value for name, value in self.settings.items() if name not in unimportant}
-        values = tuple(self.constants.items()), tuple(sorted(settings.items()))
-        return self.model, self.dataset, self.network.dims, self.network.seed, *values
+        values = tuple(self.constants.items()), tuple(self.deciding.items())
+        return self.model, self.dataset, self.settings["seed"], self.network.seed, *values
 
 
 @dataclass(frozen=True)

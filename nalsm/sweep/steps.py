@@ -215,11 +215,12 @@ def _is_of(cell: Cell, record: RunRecord) -> bool:
     wanted = {name: value for name, value in cell.settings.items() if name in identity}
     wanted |= {"knobs": cell.knobs}
     same_constants = record.constants == cell.constants_of(TRAINING)
+    same_data = cell.source.own is None or identity["dataset_sha256"] == cell.source.own_fingerprint
     wanted |= {"model": cell.model, "dataset": cell.dataset, "network_number": cell.network.number}
     if cell.settings["engine"] == "auto":
         wanted.pop("engine", None)
     same_settings = all(identity.get(name) == value for name, value in wanted.items())
-    return record.readout == cell.readout and same_constants and same_settings
+    return record.readout == cell.readout and same_constants and same_data and same_settings
 
 
 def measures_of(record: RunRecord, cell: Cell) -> dict[str, dict]:

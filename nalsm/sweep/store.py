@@ -7,10 +7,13 @@ key, and must have the same digest of its accuracies.
 """
 
 import json
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from nalsm.evaluation import MEASURES
+from nalsm.evaluation.paper import is_reduced
 from nalsm.models import Knobs
 from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.readouts import PUBLISHED, marked
@@ -18,7 +21,7 @@ from nalsm.runs.record import RunRecord
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.storage.checksum import content_checksum
 from nalsm.storage.files import write_text
-from nalsm.support.constants import Value
+from nalsm.support.constants import Value, as_text
 from nalsm.support.errors import DamagedFile, MachineError, UserError
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.steps import Places, measures_of, trained_record
@@ -39,12 +42,14 @@ class StoredRun:
     network : number, sha256, dims, neurons (liquid), inputs, seed
     sizes : batch_size, numbers of samples and of ms, cycles; without init_... for a model without initialisation
     accuracies : fractions by split at `cycle`, the first with the best validation accuracy
-    measures : values by name of the measure, with the parameters that they were computed with
+    measures : values by name of the measure, with the parameters that they were computed with; the name is followed by
+        those parameters that differ from the published ones. None stands for a value that is not a number
     seconds : wall-clock time of each stage; peak_memory_bytes : None where it was not noted
     versions : of the program and its packages; started : date and time
     digest : SHA-256 of the accuracies of all cycles
     constants : those that differ from the published ones, by name; None if none does. `network` has its own
     readout : one of `nalsm.runs.readouts.READOUTS`; with ridge, a cycle is a strength of the penalty
+    rates : of images of the user's own, how values became rates (`nalsm.datasets.own_images.SCALES`)
     """
 
     key: str
@@ -69,6 +74,21 @@ class StoredRun:
     digest: str
     readout: str = PUBLISHED
     constants: dict[str, Value] | None = None
+    rates: str | None = None
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether it used fewer samples, snapshots or cycles than the published runs."""
+        return is_reduced({"model": self.model, "dataset": self.dataset, **self.sizes})
+
+    def measured(self, measure: str, parameters: Mapping[str, float] | None = None) -> dict:
+        """Return the values of a measure that were computed with these parameters; empty if there are none.
+
+        parameters : as in `nalsm.evaluation.Measure.is_done`
+        """
+        found = (values for name, values in self.measures.items() if name.split()[0] == measure)
+        known = MEASURES[measure]
+        return next((values for values in found if known.agrees(values, self.dataset, parameters)), {})
 
     @property
     def all_constants(self) -> dict[str, Value]:
@@ -130,7 +150,8 @@ def write_store(path: Path, runs: dict[str, StoredRun]) -> list[StoredRun]:
 
 def _text(run: StoredRun) -> str:
     kept = {f.name: asdict(run)[f.name] for f in fields(run) if getattr(run, f.name) != f.default}
-    return "{" + ",\n ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in kept.items()) + "}"
+    fields_as_text = (f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in kept.items())
+    return "{" + ",\n ".join(fields_as_text) + "}"
 
 
 def merged(runs: dict[str, StoredRun], new: StoredRun) -> dict[str, StoredRun]:
@@ -154,7 +175,7 @@ def merged(runs: dict[str, StoredRun], new: StoredRun) -> dict[str, StoredRun]:
                 f"{_name(new)} has {name} {values}, but the stored {_name(old)} has {known}; the store keeps the old "
                 "record"
             )
-    return {**runs, new.key: replace(old, measures=measures)}
+    return {**runs, new.key: replace(old, measures=measures, rates=new.rates)}
 
 
 def _name(run: StoredRun) -> str:
@@ -168,7 +189,7 @@ def taken_into(
 
     say : called with the reason if a finished run cannot be stored
     """
-    conflicts = []
+    conflicts: list[MachineError] = []
     for cell in cells:
         record = trained_record(cell, places)
         try:
@@ -179,6 +200,20 @@ def taken_into(
         except MachineError as error:
             conflicts.append(error)
     return runs, conflicts
+
+
+def update_store(
+    path: Path, cells: Iterable[Cell], places: Places, say: Callable[[str], None]
+) -> tuple[list[StoredRun], list[MachineError]]:
+    """Take the cells' finished runs into a store; return its records in order, and what `taken_into` returns.
+
+    Another sweep that updates the same store waits meanwhile, so that neither loses the other's records.
+    """
+    from filelock import FileLock
+
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        runs, conflicts = taken_into(read_store(path), cells, places, say)
+        return write_store(path, runs), conflicts
 
 
 # ---- from a version folder to a record -----------------------------------------------------------
@@ -207,7 +242,7 @@ def stored_run(run: TrainedRun, measures: dict[str, dict]) -> StoredRun:
         engine=identity["engine"],
         cycle=best + 1,
         accuracies={split: round(float(curve[best]), 8) for split, curve in curves.items()},
-        measures=measures,
+        measures={_name_of(name, values): _without_nan(values) for name, values in measures.items()},
         seconds=record.folder.seconds(),
         peak_memory_bytes=record.folder.peak_bytes(),
         machine=session.get("machine", "unknown machine"),
@@ -217,7 +252,20 @@ def stored_run(run: TrainedRun, measures: dict[str, dict]) -> StoredRun:
         digest=content_checksum({ACCURACY_NAMES[split]: curve.astype("<f8") for split, curve in curves.items()}, {}),
         readout=record.readout,
         constants=record.constants or None,
+        rates=identity.get("rates"),
     )
+
+
+def _name_of(measure: str, values: Mapping) -> str:
+    """Return the name of a measure and those of its parameters that differ from the published ones."""
+    published = MEASURES[measure].parameters
+    own = {name: values[name] for name in published if values.get(name, published[name]) != published[name]}
+    return " ".join([measure, *as_text(own)])
+
+
+def _without_nan(values: Mapping) -> dict:
+    """Return values as JSON can store them; the branching factor of a silent liquid is NaN."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
 
 
 def _decisive(record: RunRecord) -> dict:

@@ -2,11 +2,13 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
-from own_files import CLASSES, image_file, recording, recordings
+from own_files import CLASSES, image_arrays, image_file, recording, recordings
 from small_runs import RUNNERS
+from stored_runs import stored_of
 
 from nalsm.datasets import OWN, pack_events
 from nalsm.evaluation import MEASURES, kernel_quality
@@ -21,6 +23,7 @@ from nalsm.report.shown_run import ShownRun
 from nalsm.runs.answer_checks import AnswerChecks
 from nalsm.runs.record import open_record
 from nalsm.support.errors import UserError
+from nalsm.sweep.findings import run_of
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, is_trained, steps_of
 
@@ -249,6 +252,10 @@ def test_a_sweep(place):
     assert (events.dataset, events.network.kind, events.settings["train_samples"]) == ("own data leaves", "60", 28)
     places = Places(RUNNERS.parent, place, place / "networks", place / "train_data")
     assert (is_trained(images, places), is_trained(events, places)) == (True, False)
+    stored = stored_of(images, dataset_sha256=open_record(place / "train_data", 1).identity["dataset_sha256"])
+    assert run_of(images, [stored]) == stored
+    assert run_of(images, [replace(stored, rates="probability")]) is None
+    assert run_of(images, [replace(stored, dataset_sha256="1")]) is None  # another file of this name
     steps = {step.name: step for step in steps_of(images, places)}
     assert steps["training"].program.name == "NALSM_RUN_MAIN_SIM_OWN.py"
     assert steps["training"].answers[:3] == (str(place / "trees.npz"), "-1", "1")
@@ -264,6 +271,11 @@ def test_a_sweep(place):
         file.write_text(SWEEP.replace(before, after))
         with pytest.raises(UserError, match=words):
             read_sweep(file)
+    file.write_text(SWEEP)
+    image_file(place / "trees.npz", x_test=image_arrays()["x_test"][::-1])
+    assert not is_trained(read_sweep(file).cells[0], places)  # the file has other images
+    image_file(place / "trees.npz")
+    assert is_trained(read_sweep(file).cells[0], places)
 
 
 def test_the_ten_lines_of_the_guide(tmp_path, monkeypatch):

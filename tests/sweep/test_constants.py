@@ -1,19 +1,19 @@
 """Constants of a sweep: which cells they reach, which programs they are given to, and what their results are."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from made_runs import made_record
+from stored_runs import stored_of
 from sweep_places import SMALL, file_of
 
 from nalsm.network import Network, NetworkConstants, network_path
 from nalsm.runs.noise_folder import NoiseFolder
 from nalsm.support.errors import UserError
-from nalsm.sweep.findings import Group, groups_of, run_of
+from nalsm.sweep.findings import Group, groups_of, is_complete, run_of
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, is_trained, measures_of, steps_of
-from nalsm.sweep.store import StoredRun, read_store, write_store
+from nalsm.sweep.store import read_store, write_store
 
 SHARED = "[constants]\nthreshold = 15\ntrace_tau_ms = 5.0\nimage_noise = 60\nc_ee = 0.3\n"
 WITH_MEASURES = (
@@ -94,44 +94,31 @@ def test_a_run_with_other_constants_is_another(cells, tmp_path):
         assert is_trained(cell, places) is done
 
 
-def stored(cell, **changes):
-    values = {
-        "key": "k", "version": cell.version, "model": cell.model, "dataset": "MNIST", "dataset_sha256": "0",
-        "knobs": cell.knobs, "network": {"number": 11, "sha256": "a", "dims": [4, 4, 4], "neurons": 64, "inputs": 784,
-                                         "seed": 1, "constants": {"c_ee": 0.3}},
-        "seed": 1, "sizes": {}, "engine": "event", "cycle": 1, "accuracies": {"valid": 0.5, "test": 0.5},
-        "measures": {"branching_factor": {"mean": 1.2, "samples": 3}}, "seconds": {}, "peak_memory_bytes": None,
-        "machine": "", "threads": 1, "versions": {}, "started": "", "digest": "d",
-        "constants": cell.constants_of("the training programs") or None,
-    }  # fmt: skip
-    return StoredRun(**{**values, **changes})
-
-
 def test_the_store_keeps_constants_and_finds_runs_by_them(cells, tmp_path):
     cell = cells[0]
-    run = stored(cell)
+    run = stored_of(cell)
     assert run.all_constants == {"c_ee": 0.3, "trace_tau_ms": 5.0, "threshold": 16.0, "recorded_every": 25}
     path = tmp_path / "store.json"
-    write_store(path, {"k": run})
-    assert read_store(path) == {"k": run}
-    write_store(path, {"k": stored(cell, constants=None)})
+    write_store(path, {run.key: run})
+    assert read_store(path) == {run.key: run}
+    write_store(path, {run.key: stored_of(cell, constants=None)})
     assert '"threshold"' not in path.read_text()
     assert run_of(cell, [run]) == run
-    assert run_of(cell, [stored(cell, constants=None)]) is None
-    assert run_of(cell, [stored(cell, network={**run.network, "constants": {}})]) is None
+    assert run_of(cell, [stored_of(cell, constants=None)]) is None
+    assert run_of(cell, [stored_of(cell, network={**run.network, "constants": {}})]) is None
 
 
 def test_groups_of_other_constants_are_apart(cells):
     """No published figure is compared with them, and of a measure only values with the cell's parameters count."""
     cell = cells[0]
     plain = replace(cell, constants={}, version=1)
-    run = SimpleNamespace(sizes={}, measures={"branching_factor": {"mean": 1.2, "samples": 3}})
+    run = stored_of(cell, measures={"branching_factor": {"mean": 1.2, "samples": 3}})
     groups = groups_of([cell, plain], {cell.version: run, 1: run})
     assert [group.knobs for group in groups] == [
         "astrocyte weight 0.015, " + ", ".join(cell.knob_labels[1:]), "astrocyte weight 0.015",
     ]  # fmt: skip
     assert [group.branching for group in groups] == [[], [1.2]]
-    other = SimpleNamespace(sizes={}, measures={"branching_factor": {"mean": 1.3, "branching_window_ms": 3}})
+    other = stored_of(cell, measures={"branching_factor": {"mean": 1.3, "branching_window_ms": 3}})
     assert Group(cell, (other,), 1).branching == [1.3]
     assert Group(plain, (other,), 1).branching == []
 
@@ -145,6 +132,13 @@ def test_measures_with_the_cells_parameters(cells, tmp_path, monkeypatch):
     record = made_record(tmp_path)
     assert measures_of(record, cells[0])["branching_factor"] == values
     assert "branching_factor" not in measures_of(record, replace(cells[0], constants={}))
+
+
+def test_a_cell_is_complete_with_measures_of_its_parameters(cells):
+    cell = replace(cells[0], measures=("branching_factor",))
+    for parameters, complete in (({}, False), ({"branching_window_ms": 3}, True)):
+        run = stored_of(cell, measures={"branching_factor": {"mean": 1.3, **parameters}})
+        assert is_complete(cell, run) is complete
 
 
 def test_the_noisy_test_set_of_the_cells_strength(cells, tmp_path):

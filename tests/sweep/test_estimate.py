@@ -1,12 +1,10 @@
 """How long a sweep will take: from stored runs and the speed of the machine."""
 
-from types import SimpleNamespace
-
 import pytest
 from small_runs import ROOT
+from stored_runs import stored
 from sweep_places import file_of, places_of
 
-from nalsm.evaluation.paper import FULL
 from nalsm.programs.sweep import _say_what_is_left
 from nalsm.sweep.estimate import STAGES, estimates, lines_of, measured_speed
 from nalsm.sweep.plan import read_sweep
@@ -14,9 +12,8 @@ from nalsm.sweep.plan import read_sweep
 SECONDS = {"initialisation": 10.0, "counting": 80.0, "readout": 100.0}
 
 
-def run(model="NALSM", dataset="MNIST", neurons=1000, seconds=SECONDS, **sizes):
-    return SimpleNamespace(model=model, dataset=dataset, network={"neurons": neurons}, seconds=seconds,
-                           sizes={**FULL, **sizes}, readout="published")  # fmt: skip
+def run(model="NALSM", neurons=1000, seconds=SECONDS, **values):
+    return stored(neurons, model=model, seconds=seconds, **values)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,7 @@ def test_the_shortest_run_of_its_kind_counts(cells):
 
 
 def test_times_follow_the_work(cells):
-    store = [run(sample_ms=125, cycles=500, init_samples=5_000)]
+    store = [run(sizes={"sample_ms": 125, "cycles": 500, "init_samples": 5_000})]
     assert seconds_of(cells["NALSM", "MNIST"], store) == pytest.approx([100, 160, 1000])
     assert seconds_of(cells["LSM", "MNIST"], [run()])[0] == 0  # no initialisation
     assert seconds_of(cells["NALSM", "MNIST"], [run(neurons=500)]) == pytest.approx([20, 160, 200])
@@ -50,6 +47,14 @@ def test_times_follow_the_work(cells):
 def test_the_closest_kind_stands_for_one_without_runs(cells):
     store = [run("LSM", seconds=dict.fromkeys(STAGES, 3.0)), run("NALSM", neurons=8000), run("NALSM")]
     assert seconds_of(cells["NALSM", "Fashion-MNIST"], store) == [10, 80, 100]
+
+
+def test_runs_without_a_stage_say_nothing_of_its_time(cells):
+    """A ridge readout has no cycles, and a run without snapshots no initialisation to scale."""
+    ridge = run(readout="ridge", sizes={"cycles": 0, "init_samples": 0})
+    speed = dict.fromkeys(STAGES, 100.0)
+    assert seconds_of(cells["NALSM", "MNIST"], [ridge], speed) == pytest.approx([100, 100, 100])
+    assert seconds_of(cells["NALSM", "MNIST"], [ridge, run()], speed) == pytest.approx([100, 100, 100])
 
 
 def test_a_slower_machine_takes_longer(cells):
@@ -82,7 +87,7 @@ def test_what_is_said(cells):
     assert lines[-1].startswith(f"together about {round(total / 60)} min on this machine (initialisation 1 min,")
     assert "measured" not in lines[-1] and "measured" in lines_of(found, 60, is_measured=True)[-1]
     assert lines_of(estimates([], [], {}), 60, True) == []
-    long = estimates([(cells["NALSM", "MNIST"], ("training",))], [run(cycles=5)], {})
+    long = estimates([(cells["NALSM", "MNIST"], ("training",))], [run(sizes={"cycles": 5})], {})
     assert "27 h 4" in lines_of(long, 1, False)[-1]
 
 

@@ -2,20 +2,23 @@
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, replace
+from threading import Barrier, BrokenBarrierError, Thread
 
 import numpy as np
 import pytest
 from made_runs import made_network, made_run
 from small_runs import assert_one_line_error
-from sweep_places import PAPER, add_ranks, file_of, page_of, published_runs, sweep
+from sweep_places import PAPER, add_ranks, file_of, page_of, places_of, published_runs, sweep
 
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import ACCURACY_NAMES
 from nalsm.runs.record import open_record
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.support.errors import DamagedFile, MachineError
-from nalsm.sweep.store import merged, read_store, stored_run, write_store
+from nalsm.sweep.plan import read_sweep
+from nalsm.sweep.store import merged, read_store, stored_run, update_store, write_store
 
 
 def record(place, version=7, measures=None, **identity):
@@ -87,6 +90,50 @@ def test_later_measures_join_a_record_and_other_values_do_not(tmp_path):
     assert store[first.key].version == 7
     with pytest.raises(MachineError, match=r"version 9 .* has kernel_quality .*version 7"):
         merged(store, replace(first, version=9, measures={"kernel_quality": {**ranks, "AP": 981.0}}))
+
+
+def test_measures_with_other_parameters_stand_beside_each_other(tmp_path):
+    """A run may be measured for two cells that differ in a constant of the measure only."""
+    narrow = {"mean": 1.3, "samples": 2, "branching_window_ms": 3}
+    first = record(tmp_path / "a", measures={"branching_factor": {"mean": 1.2, "samples": 2}})
+    store = merged({first.key: first}, record(tmp_path / "b", measures={"branching_factor": narrow}))
+    write_store(tmp_path / "page.json", store)
+    [found] = read_store(tmp_path / "page.json").values()
+    assert found.measured("branching_factor")["mean"] == 1.2
+    assert found.measured("branching_factor", {"branching_window_ms": 3})["mean"] == 1.3
+    assert found.measured("branching_factor", {"branching_window_ms": 5}) == found.measured("kernel_quality") == {}
+
+
+def test_a_silent_liquid(tmp_path):
+    """Its branching factor is not a number: that is no contradiction, and the file is JSON."""
+    silent = {"mean": float("nan"), "samples": 2}
+    runs = [record(tmp_path / name, measures={"branching_factor": dict(silent)}) for name in ("a", "b")]
+    store = merged(merged({}, runs[0]), runs[1])
+    write_store(tmp_path / "page.json", store)
+    assert '{"mean": null, "samples": 2}' in (tmp_path / "page.json").read_text()
+    assert read_store(tmp_path / "page.json") == store
+
+
+def test_two_sweeps_update_a_store(tmp_path, monkeypatch):
+    """Neither loses the record of the other: the second one waits."""
+    cells = read_sweep(file_of(tmp_path, PAPER)).cells
+    published_runs(tmp_path)
+    slow = Barrier(2)
+
+    def read_slowly(path):
+        found = read_store(path)
+        with suppress(BrokenBarrierError):
+            slow.wait(0.2)  # passes at once if both have read before one has written
+        return found
+
+    monkeypatch.setattr("nalsm.sweep.store.read_store", read_slowly)
+    path = tmp_path / "page.json"
+    sweeps = [Thread(target=update_store, args=(path, [cell], places_of(tmp_path), print)) for cell in cells[:2]]
+    for thread in sweeps:
+        thread.start()
+    for thread in sweeps:
+        thread.join()
+    assert [run.version for run in read_store(path).values()] == [11, 12]
 
 
 def test_the_same_run_with_other_bits_is_an_error(tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from small_runs import ROOT, assert_one_line_error, environment
+from stored_runs import stored
 from sweep_places import (
     PAPER,
     RANKS,
@@ -257,6 +258,13 @@ def test_the_page_of_a_sweep(swept):
     assert "### MNIST (reduced)" in page and "| LSM | weight 0.7 | 64 | 1 of 1 |" in page
     assert all("(reduced)" in line for line in page.splitlines() if line.startswith("| 1") or line.startswith("| 3"))
     assert "](evaluating.md)" not in page and "docs/performance.md" in page  # it lies outside the checkout
+
+
+def test_no_run_on_own_data_is_reduced():
+    """Nothing is published of them."""
+    few = stored(dataset="own data trees.npz", sizes={"train_samples": 100, "sample_ms": 80})
+    lines = "".join(_runs([few, stored(sizes={"train_samples": 100})], ROOT / "page.md"))
+    assert "| own data trees.npz |" in lines and "| MNIST (reduced) |" in lines
 
 
 def test_links_of_a_page_in_the_checkout(swept):
