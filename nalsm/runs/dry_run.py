@@ -52,9 +52,8 @@ def _readout_stage(session: Session) -> Stage:
     settings, n_liquid = session.settings, session.network.n_liquid
     sizes = settings.sizes
     if settings.readout == RIDGE:
-        size = min(n_liquid, 1000)
-        seconds = speed.shortest(lambda: np.linalg.eigh(np.eye(size))) * (n_liquid / size) ** 3
-        return Stage("readout", f"ridge regression of {sizes.train_samples:,} samples", 3 * seconds)
+        seconds = speed.of_ridge(sizes.train_samples, n_liquid)
+        return Stage("readout", f"ridge regression of {sizes.train_samples:,} samples", seconds)
     each = speed.of_cycle(sizes, n_liquid, len(settings.source.classes), settings.machine.threads or cores())
     return Stage("readout", f"{sizes.cycles:,} cycles of {sizes.train_samples:,} samples", each * sizes.cycles)
 

@@ -21,7 +21,6 @@ from nalsm.sweep.store import StoredRun
 
 STAGES = ("initialisation", "counting", "readout")
 _REFERENCE = ("NALSM", "MNIST", 1000)  # the kind of run that `measured_speed` imitates
-_RIDGE_SECONDS = 5.0  # of a run of 1000 neurons
 _DRAW_SECONDS = 0.031  # of kernel quality, one core, 1000 neurons
 _NOISY_SHARE = 1 / 7  # of the counting of a run: its test samples, once more
 WORTH_MEASURING = 600.0  # seconds of work, from which on a measurement is worth its own seconds
@@ -74,7 +73,9 @@ def _seconds_of_stage(
     """Return the seconds of a stage of a cell, from the runs that are most like it."""
     work = _work(stage, kind[0], settings)
     if stage == "readout" and readout != PUBLISHED:
-        return _RIDGE_SECONDS * (kind[2] / 1000) ** 2
+        from nalsm.runs.speed import of_ridge
+
+        return of_ridge(settings.get("train_samples") or 0, kind[2])
     known = _timed(stage, runs)
     if not work or not known:
         return speed.get(stage, 0.0) * work / _work(stage, "NALSM", FULL) * kind[2] / 1000

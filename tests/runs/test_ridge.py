@@ -1,6 +1,7 @@
 """Runs with the ridge readout: what they compute, and that nothing takes them for runs with the published one."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from nalsm.programs.run_table import table
 from nalsm.programs.runs import notes_of
 from nalsm.report.sections import accuracy
 from nalsm.report.shown_run import ShownRun
+from nalsm.runs.dry_run import _readout_stage
 from nalsm.runs.listing import read_status
 from nalsm.runs.names import SPLITS
 from nalsm.runs.questions import questions_for
 from nalsm.runs.readouts import STRENGTHS
 from nalsm.runs.record import open_record
 from nalsm.runs.settings import settings_of
+from nalsm.runs.speed import of_ridge
 from nalsm.runs.trained_run import load_run
 from nalsm.runs.training import TrainingRun
 from nalsm.support.errors import DamagedFile, UserError
@@ -70,6 +73,15 @@ def test_everything_that_shows_it_says_so(both):
     assert "ridge reduced" in table([status])
     assert "not the published readout" in text and shown.published is None
     assert "strength" in status.best and "cycle" in read_status(place / "train_data", 8).best
+
+
+def test_its_seconds_are_those_of_its_sums(tmp_path):
+    """The products of all pairs of neurons, for each training sample."""
+    small, large = (
+        _readout_stage(SimpleNamespace(settings=settings(tmp_path, **changes), network=SimpleNamespace(n_liquid=size)))
+        for size, changes in ((500, {"readout": "ridge"}), (4000, {"readout": "ridge", "train_samples": 300}))
+    )
+    assert large.seconds == pytest.approx(3 * 8**2 * small.seconds) and small.seconds == of_ridge(100, 500) > 0
 
 
 def test_it_is_resumed_and_is_no_other_run(both, tmp_path):

@@ -6,6 +6,7 @@ from stored_runs import stored
 from sweep_places import file_of, places_of
 
 from nalsm.programs.sweep import _say_what_is_left
+from nalsm.runs.speed import of_ridge
 from nalsm.sweep.estimate import STAGES, estimates, lines_of, measured_speed
 from nalsm.sweep.plan import read_sweep
 
@@ -75,7 +76,7 @@ def test_measures_and_ridge(cells, tmp_path):
     assert with_measures.total == with_measures.seconds["measures"] > 80 / 7
     text = (ROOT / "sweeps" / "paper_mnist.toml").read_text().replace("[settings]", '[settings]\nreadout = "ridge"')
     ridge = read_sweep(file_of(tmp_path, text)).cells[0]
-    assert seconds_of(ridge, [run()])[:2] == [10, 80] and seconds_of(ridge, [run()])[2] < 10
+    assert seconds_of(ridge, [run()]) == [10, 80, of_ridge(50_000, 1000)] and of_ridge(50_000, 1000) < 10
 
 
 def test_what_is_said(cells):
