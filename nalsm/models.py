@@ -110,6 +110,7 @@ class Model:
     initialisation : makes the rule of the initialisation from the knobs and, if others than the published ones are to
         hold, the constants of plasticity; None: the model has no initialisation
     presentation : likewise makes the rule of the presentation
+    noise_knobs : what its noise program asks for once more
     """
 
     name: str
@@ -118,6 +119,7 @@ class Model:
     initialisation: Callable[..., Rule] | None
     presentation: Callable[..., Rule]
     options: tuple[Knob, ...] = ()
+    noise_knobs: tuple[Knob, ...] = ()
 
     @property
     def all_knobs(self) -> tuple[Knob, ...]:
@@ -262,6 +264,7 @@ MODELS = {
             initial_weight=None,
             initialisation=None,
             presentation=_static,
+            noise_knobs=(_STATIC_WEIGHT,),
         ),
         Model(
             "LSM+AP-STDP",

@@ -1,20 +1,15 @@
 """What has to be equal on two machines so that they compute the same bits."""
 
-import hashlib
 import platform
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from distributed import Client
 
-from nalsm import __version__
 from nalsm.liquid.devices import gpu_is_visible
 from nalsm.liquid.tensorflow_setup import tensorflow
 from nalsm.support.errors import MachineError
-
-_PACKAGE = Path(__file__).resolve().parents[1]
+from nalsm.support.versions import program_version
 
 
 def fingerprint(engine: str = "event") -> dict[str, str]:
@@ -23,7 +18,7 @@ def fingerprint(engine: str = "event") -> dict[str, str]:
     engine : for "tensorflow" also TensorFlow and the device that it computes on, which has to be chosen before
     """
     found = {
-        "nalsm": f"{__version__} (source {_source_digest()[:12]})",
+        "nalsm": program_version(),
         "numpy": np.__version__,
         "numba": version("numba"),
         "Python": platform.python_version(),
@@ -37,14 +32,6 @@ def _device():
         return "CPU"
     config = tensorflow().config
     return config.experimental.get_device_details(config.list_physical_devices("GPU")[0]).get("device_name", "GPU")
-
-
-@cache
-def _source_digest():
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def require_same(wanted: dict[str, str], found: dict[str, str], worker: str) -> None:

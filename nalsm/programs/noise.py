@@ -23,7 +23,6 @@ from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
 _MUST_AGREE = ("network_number", "batch_size", "batches_per_block")  # asked, and compared with the run's own record
-_KNOBS_ASKED = {"LSM": ("initial_weight",)}  # by model; the knobs of the other models are not asked
 _FLAGS = ("seed", "engine", "threads", "cluster", "data_dir", "networks_dir", "output_dir", "overwrite", "quiet")
 _HELP = {
     "seed": "seed of the noise (default: the run's own)",
@@ -98,7 +97,7 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
         recorded = run.sessions[-1].get("gpu")
         return recorded if type(recorded) is int and recorded >= -1 else -1
 
-    own = [agreeing(table[name]) for name in (*_MUST_AGREE, *_KNOBS_ASKED.get(model, ()))]
+    own = [agreeing(table[name]) for name in (*_MUST_AGREE, *(knob.name for knob in MODELS[model].noise_knobs))]
     flags = [replace(table[name], help=_HELP.get(name, table[name].help)) for name in _FLAGS]
     flags = [
         replace(flag, check=None) if flag.name == "data_dir" else flag for flag in flags

@@ -14,6 +14,7 @@ from nalsm.report import comparison_pictures
 from nalsm.report.comparison_pictures import Shown
 from nalsm.report.sections import Section
 from nalsm.report.settings_shown import TITLES
+from nalsm.runs.names import STAGES
 from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.record import Missing
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Facts = list[tuple[str, list]]
 _DIFFERS = ("network_number", "network_sha256", "seed")  # parts of an identity in which runs of one setting differ
-_STAGES = ("initialisation", "counting", "readout")
 _MOST_CURVES = 12
 
 
@@ -166,7 +166,7 @@ def _facts(runs: list["ShownRun"]) -> Facts:
         *((TITLES[name], lambda run, name=name: number(run, name)) for name in sizes),
         *(
             (f"seconds, {stage}", lambda run, stage=stage: f"{run.status.seconds.get(stage, 0):,.0f}")
-            for stage in _STAGES
+            for stage in STAGES
         ),
         ("started", lambda run: run.started),
     ]

@@ -97,18 +97,16 @@ class AnswerChecks:
         folder = chosen_folder(answers, "networks_dir", self.root)
         path, there = network_path(folder, value), networks_in(folder)
         source = None if self.dataset == OWN and answers.get("data_file") is None else self.source(answers)
-        kind = f"dataset {source.network_kind}" if source and not source.own else "--data-file"
         if not path.is_file():
             free = next(number for number in itertools.count(1) if number not in there)
             listed = ", ".join(map(str, there[:10])) + (", ..." if len(there) > 10 else "")
             found = f"there {'is only' if len(there) == 1 else 'are'} {listed}" if there else "there is no network yet"
-            raise UserError(f"NET_NUM_VAR: there is no {path}; {found}; {TO_MAKE_ONE}, {kind}, next free number {free}")
-        n_inputs, _ = network_sizes(path)
-        if source and n_inputs not in (None, source.n_inputs):  # a noise program is not told the data file
             raise UserError(
-                f"NET_NUM_VAR: network {value} has {n_inputs} inputs, {source.name} needs {source.n_inputs}; "
-                f"{TO_MAKE_ONE}, {kind}"
+                f"NET_NUM_VAR: there is no {path}; {found}; {_to_make_one(source)}, next free number {free}"
             )
+        n_inputs, _ = network_sizes(path)
+        if source and n_inputs is not None:  # a noise program is not told the data file
+            require_inputs(value, n_inputs, source)
         self._require_recorded("NET_NUM_VAR", "network_number", value, answers)
 
     def first_network(self, answers: Answers) -> int | None:
@@ -220,6 +218,20 @@ def network_sizes(path: Path) -> tuple[int | None, int | None]:
     )
     n_inputs, n_liquid = (int(match[1]) if match else None for match in found)
     return n_inputs, n_liquid
+
+
+def require_inputs(number: int, n_inputs: int, source: DataSource) -> None:
+    """Raise UserError if a network has another number of inputs than a data set needs."""
+    if n_inputs != source.n_inputs:
+        raise UserError(
+            f"NET_NUM_VAR: network {number} has {n_inputs} inputs, {source.name} needs {source.n_inputs}; "
+            f"{_to_make_one(source)}"
+        )
+
+
+def _to_make_one(source: DataSource | None) -> str:
+    """Return what makes a network for a data set; None: own data that are not known yet."""
+    return f"{TO_MAKE_ONE}, " + (f"dataset {source.network_kind}" if source and not source.own else "--data-file")
 
 
 def _nearest(value: int, working: list[int]) -> str:

@@ -1,5 +1,6 @@
-"""Names of the files of a run and of the arrays in them: those of the authors' program."""
+"""Names of the stages of a run, and of its files and the arrays in them: those of the authors' program."""
 
+STAGES = ("initialisation", "counting", "readout")  # in their order; a run records the seconds of each
 SPLITS = ("valid", "test", "train")  # in the order in which they are presented
 
 # Files; {v} is the version, {i} the number of the batch.

@@ -10,6 +10,7 @@ import numpy as np
 
 from nalsm.datasets import DataSource, is_known, is_simulated, program_name, source_of
 from nalsm.datasets.events import SnapshotConstants
+from nalsm.datasets.own import MOST_SAMPLES
 from nalsm.liquid import NeuronConstants
 from nalsm.models import MODELS, Knobs, Model
 from nalsm.network import Network, network_path
@@ -23,7 +24,6 @@ from nalsm.runs.recording import RecordingConstants, recording_of
 from nalsm.support.constants import Value, as_text, chosen, constants_of
 from nalsm.support.errors import DamagedFile, UserError
 
-_MOST_SAMPLES = 10**6  # no data file may have more
 _WHOLE_NUMBERS = (
     "network_number", "seed", "batch_size", "train_samples", "valid_samples", "test_samples", "sample_ms",
 )  # fmt: skip
@@ -224,7 +224,7 @@ def _problem(identity: dict, details: dict) -> str | None:
     cycles = ("cycles",) if readout == PUBLISHED else ()
     numbers = _WHOLE_NUMBERS + cycles + (_INITIALISATION if MODELS[model].initialisation else ())
     least = {"batch_size": 1}
-    most = dict.fromkeys(("batch_size", *(f"{split}_samples" for split in SPLITS)), _MOST_SAMPLES)
+    most = dict.fromkeys(("batch_size", *(f"{split}_samples" for split in SPLITS)), MOST_SAMPLES)
     sound = {
         **{name: _is_whole(identity.get(name), least.get(name, 0), most.get(name, 2**63 - 1)) for name in numbers},
         **{name: isinstance(identity.get(name), str) for name in ("network_sha256", "dataset_sha256")},

@@ -16,7 +16,8 @@ from nalsm.datasets.own import OwnData
 from nalsm.liquid import Liquid, NeuronConstants, open_liquid
 from nalsm.liquid.devices import choose_device, free_memory
 from nalsm.models import ASTROCYTE_DENSITY, MODELS
-from nalsm.network import TO_MAKE_ONE, Network, network_path
+from nalsm.network import Network, network_path
+from nalsm.runs.answer_checks import require_inputs
 from nalsm.runs.counting import Counting
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.names import OWN_DATA
@@ -55,11 +56,7 @@ class Session:
         """Return the network that the settings name; raises UserError if it has other inputs than the data set."""
         settings = self.settings
         network = Network.load(network_path(settings.folders.networks_dir, settings.network_number))
-        if network.n_inputs != settings.source.n_inputs:
-            raise UserError(
-                f"NET_NUM_VAR: network {settings.network_number} has {network.n_inputs} inputs, {settings.source.name} "
-                f"needs {settings.source.n_inputs}; {TO_MAKE_ONE}, dataset {settings.source.network_kind}"
-            )
+        require_inputs(settings.network_number, network.n_inputs, settings.source)
         return network
 
     def say_own_data(self, own: OwnData) -> None:

@@ -74,7 +74,10 @@ class TrainingRun:
         short = [name for name, size in sizes.of_splits.items() if size > there[name]]
         if not short:
             return
-        batch = max(divisor for divisor in range(1, sizes.batch_size + 1) if divisor <= min(there.values()))
+        smallest = min(there, key=lambda name: there[name])
+        if not there[smallest]:
+            raise UserError(f"--{smallest}-samples: {dataset.name} has none of them; add some to the data set")
+        batch = min(sizes.batch_size, there[smallest])
         fitting = {name: min(size, there[name]) // batch * batch for name, size in sizes.of_splits.items()}
         n_batches = fitting["train"] // batch
         block = max(d for d in common_divisors([n_batches]) if d <= sizes.batches_per_block)

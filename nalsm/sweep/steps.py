@@ -117,7 +117,7 @@ def _training_answers(cell: Cell) -> list:
 
 
 def _noise_answers(cell: Cell) -> list:
-    return [*_common_answers(cell), *([_exact(cell.knobs["initial_weight"])] if cell.model == "LSM" else [])]
+    return [*_common_answers(cell), *(_exact(cell.knobs[knob.name]) for knob in MODELS[cell.model].noise_knobs)]
 
 
 def _exact(number: float) -> str:

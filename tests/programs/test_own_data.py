@@ -99,7 +99,7 @@ def test_refused_at_the_question(place):
         (
             [place / "trees.npz", -1, 3, 2, 4, 1],
             (),
-            "NET_NUM_VAR: network 2 has 60 inputs, own data trees.npz needs 20",
+            "NET_NUM_VAR: network 2 has 60 inputs, own data trees.npz needs 20; make one with .*, --data-file$",
         ),
         (
             [place / "trees.npz", -1, 3, 8, 4, 1],

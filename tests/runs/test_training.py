@@ -1,8 +1,10 @@
 """The stages of a run from the inside: what is presented, recorded and trained on, and in which order."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from whole_runs import complete
+from whole_runs import complete, settings
 
 from nalsm.network import Network
 from nalsm.readout import Readout
@@ -10,7 +12,9 @@ from nalsm.runs import load_run
 from nalsm.runs.initialisation import snapshot_samples
 from nalsm.runs.names import SPLITS
 from nalsm.runs.recording import recorded_samples
+from nalsm.runs.training import TrainingRun
 from nalsm.storage.files import read_arrays
+from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
 
@@ -31,6 +35,12 @@ def test_counts_do_not_depend_on_the_batch_size(place):
     for other in counts[1:]:
         assert counts[0].keys() == other.keys()
         assert all(np.array_equal(counts[0][key], other[key]) for key in other)
+
+
+def test_a_data_set_without_validation_samples_is_refused(tmp_path):
+    dataset = SimpleNamespace(name="MNIST", train=range(100), valid=[], test=range(50))
+    with pytest.raises(UserError, match="--valid-samples: MNIST has none of them"):
+        TrainingRun(settings(tmp_path))._require_enough(dataset)
 
 
 def test_another_seed_is_another_run(place):
