@@ -150,7 +150,7 @@ def _size_questions(checks: AnswerChecks) -> list[Question]:
             None,
             READOUTS,
             "ridge: ridge regression in place of the published readout. It takes seconds, "
-            "its accuracy is another one, and everything that shows the run says so",
+            "its accuracy differs, and everything that shows the run says so",
             default=PUBLISHED,
             check=checks.readout,
         ),
