@@ -8,13 +8,31 @@ from nalsm.datasets import is_simulated
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import BEST_OF_EACH, Published
 from nalsm.sweep.findings import Comparison, Group, best_of_each_network, compared, families, holm
-from nalsm.sweep.tables import SETTING, data, link, networks, paragraphs, rank, section, setting, statistics, table
+from nalsm.sweep.tables import SETTING, data, link, networks, rank, section, setting, statistics, table
 
 _COMPARED = ("published", "networks", "difference", "95 % interval", "p (Welch)", "p (Holm)")
 _MEASURES = (  # (measure, value, heading, digits)
     ("branching_factor", "mean", "Branching factor", 3),
     ("kernel_quality", "SP", "SP, mean rank of the test counts", 2),
     ("kernel_quality", "AP", "AP, mean rank of the noisy test counts", 2),
+)
+
+
+_SPREAD = (
+    "s.d.: standard deviation over networks, with n - 1. By samples: 95 % interval (Wilson) of the mean, as far as it "
+    "comes from the number of test samples."
+)
+_BESIDE_PUBLISHED = (
+    "Difference: own mean minus published mean, in percentage points and in published standard deviations. Its 95 % "
+    "interval and p are those of Welch's test, for three networks or more; p (Holm) is adjusted for all rows that have "
+    "a p.",
+    "Best by test accuracy: the row to compare with the paper's table, which has the best knob of each network of LSM "
+    "and LSM+AP-STDP. For LSM the authors chose it by test accuracy: the means of each network's largest test accuracy "
+    "are the figures of the table, 95.30 and 95.02. Of LSM+AP-STDP they published the chosen runs only.",
+    "Best by validation accuracy: what to expect of a knob that was chosen without the test set.",
+    "A fixed range of LSM+AP-STDP: published runs exist only for the networks for which this range was best.",
+    "LSM+STDP, learning samples first: as in the published runs, only the first sample of a batch learns. In the other "
+    "rows every sample learns.",
 )
 
 
@@ -42,29 +60,9 @@ def accuracies(groups: Sequence[Group]) -> list[str]:
         tables.setdefault(data(group), []).append(row)
     headings = (*SETTING[1:], "networks", "mean", "s.d.", "by samples", *_COMPARED)
     parts = [("", f"### {name}", "", *_simulated(name), *table(headings, rows)) for name, rows in tables.items()]
-    texts = [
-        "s.d.: standard deviation over networks, with n - 1. By samples: 95 % interval (Wilson) of the mean, as far "
-        "as it comes from the number of test samples."
-    ]
     verdict = _verdict(groups, shown)
-    if verdict:
-        texts[0] += (
-            " Difference: own mean minus published mean, in percentage points and in published standard deviations, "
-            "with the 95 % interval and the p of Welch's test, for three networks or more; p (Holm) is adjusted for "
-            "all rows that have a p."
-        )
-        texts += [
-            "Rows with the best knob of each network: the paper's table has it for LSM and LSM+AP-STDP. For LSM the "
-            "authors chose it by test accuracy: the means of each network's largest test accuracy are the figures of "
-            "the table, 95.30 and 95.02. Of LSM+AP-STDP they published the chosen runs only. The row by test accuracy "
-            "repeats such a choice and is the one to compare with the table; the row by validation accuracy tells what "
-            "to expect of a knob that was chosen without the test set. A row at a fixed knob stands beside the "
-            "published runs at the same knob. For LSM+AP-STDP with a fixed range, published runs exist only for the "
-            "networks for which this range was best.",
-            "In the published LSM+STDP runs only the first sample of a batch learns; the rows with learning samples "
-            "first repeat them, in the others every sample learns.",
-        ]
-    lines = [*paragraphs(verdict), *(line for part in parts for line in part), *paragraphs(texts)]
+    notes = [_SPREAD, *(_BESIDE_PUBLISHED if verdict else ())]
+    lines = [*verdict, *(line for part in parts for line in part), "", *(f"- {note}" for note in notes)]
     return ["## Accuracy", *lines] if parts else []
 
 
@@ -83,12 +81,13 @@ def _verdict(groups, shown):
         for group, distance, p in distances
         if abs(distance) > 1
     ]
-    texts = [
+    lines = [
+        "",
         f"{len(distances) - len(outside)} of {len(distances)} rows with several published runs have a mean within one "
         f"published standard deviation. In {shown.n_apart} of the {shown.n_tested} rows with a test, own and published "
-        "runs are told apart (adjusted p below 0.05)."
+        "runs are told apart (adjusted p below 0.05).",
     ]
-    return [*texts, f"Outside: {'; '.join(outside)}."] if outside else texts
+    return [*lines, "", "Outside:", "", *(f"- {row}" for row in outside)] if outside else lines
 
 
 def _accuracy(group):
@@ -123,14 +122,14 @@ def measures(groups: Sequence[Group], path: Path) -> list[str]:
             lines += ["", f"### {heading}", "", *table(headings, shown.rows)]
             lines += ["", f"{shown.n_apart} of {shown.n_tested} adjusted p are below 0.05."] if shown.n_tested else []
     draws, evaluating = MEASURES["kernel_quality"].parameters, link("evaluating.md", path)
-    texts = [
-        "Branching factor: mean over the recorded samples of a run, then over networks; activity dies out below 1 and "
-        "grows above 1. The published ones of LSM are not those of the authors' released program: see "
-        f"{evaluating}. SP and AP: means over {draws['draws']:,} draws of {draws['per_class']} samples of each class "
-        "(of own data as many as all classes have, if that is less); nothing says at which knobs the published "
-        "ones were computed. Formulas and programs are there, too."
+    notes = [
+        "Branching factor: mean over the recorded samples of a run, then over networks. Activity dies out below 1 and "
+        "grows above 1. The published ones of LSM are not those of the authors' released program.",
+        f"SP and AP: means over {draws['draws']:,} draws of {draws['per_class']} samples of each class (of own data as "
+        "many as all classes have, if that is less). The data sheet does not state the knobs of the published ones.",
+        f"Formulas and programs: {evaluating}.",
     ]
-    return ["## Branching factor and kernel quality", *lines, *paragraphs(texts)] if lines else []
+    return ["## Branching factor and kernel quality", *lines, "", *(f"- {note}" for note in notes)] if lines else []
 
 
 def other_measures(groups: Iterable[Group]) -> list[str]:

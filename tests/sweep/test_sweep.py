@@ -434,7 +434,7 @@ def test_a_run_with_an_option_has_a_row_of_its_own(tmp_path):
     published = published_accuracy("LSM+STDP", "MNIST", 1000)
     distance = (mean(TESTS.values()) - published.mean) / published.deviation
     outside = f"LSM+STDP, learning samples first, 1000 neurons, MNIST ({distance:+.1f} s.d., networks: 2 of 3)"
-    assert "\n0 of 1 rows with several published runs have" in page and f"\nOutside: {outside}.\n" in page
+    assert "\n0 of 1 rows with several published runs have" in page and f"\nOutside:\n\n- {outside}\n" in page
     assert row_of(page, "Every run", "11")[3] == "learning samples first"
     assert [cell.version for cell in missing] == [11, 21, 12, 22, 13, 23]
     assert "- LSM+STDP on MNIST, 1,000 neurons: versions 21 to 23\n" in page
