@@ -84,7 +84,7 @@ def _accuracies(runs: list["ShownRun"], rows: list[Shown]) -> Section:
     reduced = [str(run.status.version) for run in runs if run.is_reduced]
     if reduced:
         text += (
-            f" With fewer samples, snapshots or cycles than the published runs: {', '.join(reduced)}; the table has "
+            f" With fewer samples, snapshots, ms or cycles than the published runs: {', '.join(reduced)}; the table has "
             "the numbers."
         )
     alt = "; ".join(f"{_words(row)}: {_tests(row)}" for row in rows)

@@ -78,7 +78,7 @@ class ShownRun(TrainedRun):
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it used fewer samples, snapshots or cycles than the published runs."""
+        """Whether it has fewer samples, snapshots, ms or cycles than the published runs."""
         return is_reduced(self.identity)
 
     @cached_property

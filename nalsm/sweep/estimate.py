@@ -13,13 +13,13 @@ from pathlib import Path
 from nalsm.console.progress import in_words
 from nalsm.evaluation.paper import FULL
 from nalsm.models import MODELS
+from nalsm.runs.names import STAGES
 from nalsm.runs.readouts import PUBLISHED
 from nalsm.runs.settings import Sizes
 from nalsm.support.resources import cores
 from nalsm.sweep.plan import Cell
 from nalsm.sweep.store import StoredRun
 
-STAGES = ("initialisation", "counting", "readout")
 _REFERENCE = ("NALSM", "MNIST", 1000)  # the kind of run that `measured_speed` imitates
 _DRAW_SECONDS = 0.031  # of kernel quality, one core, 1000 neurons
 _NOISY_SHARE = 1 / 7  # of the counting of a run: its test samples, once more

@@ -12,6 +12,7 @@ from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
 from nalsm.report.drawing import save
+from nalsm.runs.names import STAGES
 from nalsm.runs.settings import CHECKOUT
 from nalsm.storage.files import write_text
 from nalsm.support.constants import as_text
@@ -21,8 +22,6 @@ from nalsm.sweep.findings import families, groups_of, is_complete, run_of
 from nalsm.sweep.plan import Cell, Sweep
 from nalsm.sweep.store import StoredRun, store_path
 from nalsm.sweep.tables import REDUCED, data, link, networks, section, statistics
-
-_STAGES = ("initialisation", "counting", "readout")
 
 
 def write_page(
@@ -59,7 +58,7 @@ def _head(sweeps, n_cells, n_missing, path):
         f"Written by `python -m nalsm.sweep` from the records in [{store}]({quote(store)}), one for each run; no "
         "figure is typed in by hand. Accuracy in percent, on the test set at the cycle with the best validation "
         f"accuracy. *Published*: {SOURCE}, run by run from the authors' data sheet. *(reduced)*: fewer samples, "
-        f"snapshots or cycles than the published runs. {n_cells - n_missing} of {n_cells} cells are done{last}.",
+        f"snapshots, ms or cycles than the published runs. {n_cells - n_missing} of {n_cells} cells are done{last}.",
     ]
 
 
@@ -115,7 +114,7 @@ def _sizes(groups, path):
             for group in members
         ]  # fmt: skip
         headings = (
-            "neurons", "grid", "knobs", "batch", "networks", "accuracy", "s.d.", "published", *_STAGES, "GB",
+            "neurons", "grid", "knobs", "batch", "networks", "accuracy", "s.d.", "published", *STAGES, "GB",
         )  # fmt: skip
         picture = _save(pictures.size_curve(members), path, f"{title} sizes")
         yield section(
@@ -141,7 +140,7 @@ def _save(figure, path, name):
 
 
 def _seconds(run):
-    return [f"{run.seconds.get(stage, 0):.0f}" for stage in _STAGES]
+    return [f"{run.seconds.get(stage, 0):.0f}" for stage in STAGES]
 
 
 def _memory(runs):
@@ -169,7 +168,7 @@ def _runs(store, path):
     total = sum(sum(run.seconds.values()) for run in store)
     headings = (
         "version", "data", "model", "knobs", "neurons", "network (SHA-256)", "seed", "test", "validation", "cycle",
-        *_STAGES, "GB",
+        *STAGES, "GB",
     )  # fmt: skip
     return section(
         "Every run", headings, rows,

@@ -15,7 +15,7 @@ from nalsm.models import MODELS
 from nalsm.network import Network, network_path
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, open_record
-from nalsm.support.constants import as_text
+from nalsm.support.constants import as_text, plain
 from nalsm.support.errors import NalsmError, UserError
 from nalsm.sweep.plan import Cell, PlannedNetwork, computed_measures
 
@@ -113,15 +113,11 @@ def _common_answers(cell: Cell) -> list:
 def _training_answers(cell: Cell) -> list:
     asked = [cell.knobs[knob.name] for knob in MODELS[cell.model].knobs]
     data_file = [cell.settings["data_file"]] if cell.source.own else []
-    return [*data_file, *_common_answers(cell), *map(_exact, asked)]
+    return [*data_file, *_common_answers(cell), *map(plain, asked)]
 
 
 def _noise_answers(cell: Cell) -> list:
-    return [*_common_answers(cell), *(_exact(cell.knobs[knob.name]) for knob in MODELS[cell.model].noise_knobs)]
-
-
-def _exact(number: float) -> str:
-    return repr(float(number)).removesuffix(".0")
+    return [*_common_answers(cell), *(plain(cell.knobs[knob.name]) for knob in MODELS[cell.model].noise_knobs)]
 
 
 def _settings_flags(cell: Cell) -> list[str]:

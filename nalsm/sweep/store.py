@@ -78,7 +78,7 @@ class StoredRun:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it used fewer samples, snapshots or cycles than the published runs."""
+        """Whether it has fewer samples, snapshots, ms or cycles than the published runs."""
         return is_reduced({"model": self.model, "dataset": self.dataset, **self.sizes})
 
     def measured(self, measure: str, parameters: Mapping[str, float] | None = None) -> dict:
