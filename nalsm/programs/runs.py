@@ -29,8 +29,8 @@ def main(context: click.Context, output_dir: Path, sort: str | None, as_csv_text
 
     TEST % is the accuracy at the cycle with the best validation accuracy so far. NOTE says "reduced" of runs with fewer
     samples, snapshots, ms or cycles than the published ones, and names constants and a readout that are not the
-    published ones. A terminal of more than 80 columns shows more: measures that were computed with the published parameters,
-    VALID %, SECONDS. --csv and --json have everything.
+    published ones. A terminal of more than 80 columns shows more: measures that were computed with the published
+    parameters, VALID %, SECONDS. --csv and --json have everything.
     """
     if context.invoked_subcommand:
         return

@@ -84,8 +84,8 @@ def _accuracies(runs: list["ShownRun"], rows: list[Shown]) -> Section:
     reduced = [str(run.status.version) for run in runs if run.is_reduced]
     if reduced:
         text += (
-            f" With fewer samples, snapshots, ms or cycles than the published runs: {', '.join(reduced)}; the table has "
-            "the numbers."
+            f" With fewer samples, snapshots, ms or cycles than the published runs: {', '.join(reduced)}; the table "
+            "has the numbers."
         )
     alt = "; ".join(f"{_words(row)}: {_tests(row)}" for row in rows)
     return Section("comparison", "Test accuracy", text, alt, comparison_pictures.accuracies(rows))
