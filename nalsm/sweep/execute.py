@@ -44,20 +44,19 @@ def _tell(place: str, text: str) -> None:
 
 
 def run_cell(
-    cell: Cell, places: Places, tell: Callable[[str], None], quiet: bool = False, only: str | None = None,
-    silent: bool = False,
-) -> Outcome:  # fmt: skip
+    cell: Cell, places: Places, tell: Callable[[str], None], quiet: bool = False, only: str | None = None
+) -> Outcome:
     """Start the programs of a cell whose results are incomplete; return its Outcome.
 
-    only : name of a step, if no other is to be done; silent : discard the programs' standard output
+    quiet : discard the programs' standard output; only : name of a step, if no other is to be done
     """
     state = "there"
-    for step in steps_of(cell, places, quiet):
+    for step in steps_of(cell, places):
         try:
             if only not in (None, step.name) or step.is_done():
                 continue
             tell(f"{cell.title}: {step.name}")
-            code, error = start(step, silent)
+            code, error = start(step, quiet)
         except (NalsmError, OSError) as failure:
             code, error = 1, str(failure)
         if code:
@@ -78,7 +77,7 @@ def run_cells_on_cluster(address: str, cells: list[Cell], places: Places) -> Ite
     from nalsm.cluster.cells import on_workers
 
     places.output_dir.mkdir(parents=True, exist_ok=True)
-    prepared = [(cell, run_cell(cell, places, say, quiet=True, only="network", silent=True)) for cell in cells]
+    prepared = [(cell, run_cell(cell, places, say, quiet=True, only="network")) for cell in cells]
     failed = [outcome for _, outcome in prepared if outcome.state == "failed"]
     yield from failed
     todo = [cell for cell, outcome in prepared if outcome.state != "failed"]
@@ -93,10 +92,10 @@ def _on_worker(places: Places, cell: Cell) -> Outcome:
     """Run a cell on a worker, as soon as no program of a lost worker holds the cell's folder."""
     while RunFolder(places.output_dir, cell.version).is_locked():
         time.sleep(TUNING.seconds_between_looks)
-    return run_cell(cell, places, lambda _text: None, quiet=True, silent=True)
+    return run_cell(cell, places, lambda _text: None, quiet=True)
 
 
-def start(step: Step, silent: bool = False) -> tuple[int, str]:
+def start(step: Step, quiet: bool = False) -> tuple[int, str]:
     """Run the program of a step; return its exit code and its error line.
 
     The program has a session of its own: Ctrl-C reaches only the sweep, which stops the program and waits for it. If
@@ -104,7 +103,7 @@ def start(step: Step, silent: bool = False) -> tuple[int, str]:
     """
     program = subprocess.Popen(
         step.command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-        stdout=subprocess.DEVNULL if silent else None, start_new_session=True,
+        stdout=subprocess.DEVNULL if quiet else None, start_new_session=True,
         env={**os.environ, PARENT: str(os.getpid())},
     )  # fmt: skip
     try:

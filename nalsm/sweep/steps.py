@@ -62,13 +62,13 @@ class Step:
         return f"printf '%s\\n' {answers} | {shlex.join(['python', *self.command[1:]])}"
 
 
-def steps_of(cell: Cell, places: Places, quiet: bool = False) -> list[Step]:
-    """Return the Steps of a cell, in order; quiet: their programs print no progress."""
-    runners, common = places.root / "runners", ("--quiet",) if quiet else ()
+def steps_of(cell: Cell, places: Places) -> list[Step]:
+    """Return the Steps of a cell, in order."""
+    runners = places.root / "runners"
     version, network = str(cell.version), cell.network
 
     def step(name: str, program: str, answers: list, flags: list[str], is_done: Callable[[], bool]) -> Step:
-        return Step(name, runners / program, (*flags, *common), tuple(map(str, answers)), is_done)
+        return Step(name, runners / program, tuple(flags), tuple(map(str, answers)), is_done)
 
     steps = [
         step(
