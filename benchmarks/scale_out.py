@@ -280,7 +280,7 @@ def main():
     tasks.append((grown, " (extrapolated)"))
     lines += [*task_table(tasks, overhead), "", *limit_table(tasks, overhead), ""]
     lines.append(
-        f"{larger.n_liquid} neurons were not run: at the spikes per ms of {bench.network.n_liquid} neurons a step "
+        f"{larger.n_liquid} neurons were not run here: at the spikes per ms of {bench.network.n_liquid} neurons a step "
         f"would visit {visits:,.0f} synapses."
     )
     text = "\n".join(lines)
