@@ -47,9 +47,16 @@ _CLOSE = 1e-6  # relative error of the largest eigenvalue; the doubt is 5e-4 of 
 _ITERATIONS, _SMALLEST = 50, 1e-30
 
 
-def mean_rank(counts: np.ndarray, labels: np.ndarray, per_class: int = 100, draws: int = 1000, seed: int = 0) -> float:
+def mean_rank(
+    counts: np.ndarray,
+    labels: np.ndarray,
+    per_class: int = 100,
+    draws: int = 1000,
+    seed: int = 0,
+    classes: Sequence[str] = _TEN,
+) -> float:
     """Return the mean of `ranks`: float."""
-    return float(np.mean(ranks(counts, labels, per_class, draws, seed)))
+    return float(np.mean(ranks(counts, labels, per_class, draws, seed, classes=classes)))
 
 
 def ranks(
@@ -70,7 +77,8 @@ def ranks(
     workers : draws at the same time; None: one for each CPU core
     update : called with 1 after each draw
     classes : names of all classes, in the order of their numbers
-    Raises UserError if a class has fewer than `per_class` samples, ValueError if the shapes do not fit.
+    Raises UserError if a class has fewer than `per_class` samples, ValueError if the shapes do not fit, for counts that
+    are not whole numbers from 0 on, for labels of other classes, and for no draws or samples.
     """
     from threadpoolctl import threadpool_limits
 
@@ -79,6 +87,12 @@ def ranks(
     counts, labels = np.asarray(counts), np.asarray(labels)
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have the shape {counts.shape} and labels {labels.shape}, not [n, R] and [n]")
+    if counts.dtype.kind not in "iub" or counts.min(initial=0) < 0:
+        raise ValueError("counts must be whole numbers from 0 on, as they were counted")
+    if not np.isin(labels, np.arange(len(classes))).all():
+        raise ValueError(f"labels must be numbers of the {len(classes)} classes, from 0 on; `classes` names them")
+    if draws < 1 or per_class < 1:
+        raise ValueError(f"draws and per_class must be 1 or more, not {draws} and {per_class}")
     require_samples(labels, per_class, classes)
     members_of = [np.flatnonzero(labels == label) for label in range(len(classes))]
 

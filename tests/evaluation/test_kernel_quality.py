@@ -103,6 +103,22 @@ def test_ranks_refuse(counted):
         mean_rank(counts[labels != 4], labels[labels != 4], per_class=2)
     with pytest.raises(ValueError, match="shape"):
         mean_rank(counts, labels[1:], per_class=2)
+    for wrong in (counts / counts.sum(axis=1, keepdims=True), -counts.astype(int)):  # rank() holds for counts only
+        with pytest.raises(ValueError, match="whole numbers from 0 on"):
+            mean_rank(wrong, labels, per_class=2)
+    for sizes in ({"draws": 0}, {"per_class": 0}):
+        with pytest.raises(ValueError, match="1 or more"):
+            mean_rank(counts, labels, **sizes)
+
+
+def test_other_numbers_of_classes(counted):
+    """Classes beyond the tenth are not left out silently; fewer than ten are enough if that is all there are."""
+    counts, labels = counted
+    with pytest.raises(ValueError, match="numbers of the 10 classes"):
+        mean_rank(counts, labels + 5, per_class=2)
+    every = np.eye(60, dtype=np.uint16)
+    assert mean_rank(every, np.arange(60) % 20, per_class=2, draws=2, classes="abcdefghijklmnopqrst") == 40
+    assert mean_rank(every, np.arange(60) % 3, per_class=2, draws=2, classes="abc") == 6
 
 
 def test_ranks_use_one_thread_for_each_operation(counted, monkeypatch):
