@@ -166,22 +166,21 @@ def groups_of(cells: Iterable[Cell], found: dict[int, StoredRun | None]) -> list
 
 def _told_apart(groups: list[Group]) -> list[Group]:
     """Return the groups with `apart`."""
-    alike: dict[tuple, list[Cell]] = {}
+
+    def kind(cell: Cell) -> tuple:
+        return cell.label, cell.dataset, cell.network.n_liquid
+
+    values: dict[tuple, set] = {}  # of a setting, by (kind, its name)
     for cell in (group.cell for group in groups):
-        alike.setdefault(_kind(cell), []).append(cell)
+        for name, value in cell.deciding.items():
+            values.setdefault((kind(cell), name), set()).add(value)
 
     def apart(cell: Cell) -> tuple[str, ...]:
-        others = [other.deciding for other in alike[_kind(cell)]]
-        shown = {*cell.full_knobs, "readout"}  # what tables show anyway
-        own = {name: value for name, value in cell.deciding.items() if name not in shown}
-        differing = [name for name, value in own.items() if any(other.get(name) != value for other in others)]
-        return tuple(f"{name.replace('_', ' ')} {own[name]}" for name in differing)
+        shown = {*cell.full_knobs, "readout"}  # in all tables
+        own = ((name, value) for name, value in cell.deciding.items() if name not in shown)
+        return tuple(f"{name.replace('_', ' ')} {value}" for name, value in own if len(values[kind(cell), name]) > 1)
 
     return [replace(group, apart=apart(group.cell)) for group in groups]
-
-
-def _kind(cell: Cell) -> tuple:
-    return cell.label, cell.dataset, cell.network.n_liquid
 
 
 def families(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
