@@ -66,7 +66,10 @@ class CountBlock:
         if highest > np.iinfo(np.uint16).max or (counts.dtype.kind == "i" and counts.min(initial=0) < 0):
             raise ValueError("counts must be in 0..65535")
         if labels is not None:
-            labels = np.ascontiguousarray(labels, np.int32)
+            given = np.asarray(labels)
+            labels = np.ascontiguousarray(given, np.int32)
+            if not np.array_equal(labels, given):
+                raise ValueError("labels must be whole numbers")
             if labels.shape != counts.shape[:2]:
                 raise ValueError(f"labels must be {list(counts.shape[:2])} like the counts, not {list(labels.shape)}")
         narrow = np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16
@@ -80,8 +83,13 @@ class CountBlock:
         """Return all samples as blocks: one of whole batches, and one of a last, smaller batch if samples are left.
 
         counts : integers in 0..65535, [n, R]; labels : integers [n]
+        Raises ValueError for other shapes or values, and for batches of less than one sample.
         """
         counts, labels = np.asarray(counts), np.asarray(labels)
+        if counts.ndim != 2 or labels.shape != counts.shape[:1]:
+            raise ValueError(f"counts {list(counts.shape)} and labels {list(labels.shape)} must be [n, R] and [n]")
+        if batch_size < 1:
+            raise ValueError(f"a batch has one sample at least, not {batch_size}")
         whole = len(counts) // batch_size * batch_size
         parts = ((slice(0, whole), batch_size), (slice(whole, None), len(counts) - whole))
         return [

@@ -79,9 +79,10 @@ class Readout:
     def train_batch(self, counts: np.ndarray, labels: np.ndarray) -> float:
         """Make one step on a batch and return its loss.
 
-        counts : integers [B, R]; labels : integers [B]. Raises ValueError for other shapes, counts or labels.
+        counts : integers [B, R]; labels : integers [B]
+        Raises ValueError for other shapes, counts or labels, and for no samples.
         """
-        return self.train_block(CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None]))
+        return self.train_block(_one_batch(counts, labels))
 
     def train_block(self, block: CountBlock) -> float:
         """Make one step on each batch of a block; see `train_blocks`."""
@@ -142,8 +143,10 @@ class Readout:
         validation : (counts, labels) of other samples. The readout is then that of the first cycle with the highest
             accuracy on them, as in a run; None: that of the last cycle
         Afterwards the class of a sample does not depend on what else is predicted: all counts are divided by the mean
-        `largest_share` of the training batches. Raises ValueError as `train_block`, and for no samples.
+        `largest_share` of the training batches. Raises ValueError as `train_batch`, and for no cycles.
         """
+        if cycles < 1:
+            raise ValueError(f"a readout is trained for one cycle at least, not {cycles}")
         train = CountBlock.of_batches(counts, labels, batch_size)
         valid = CountBlock.of_batches(*validation, batch_size) if validation else []
         if not train:
@@ -200,7 +203,7 @@ class Readout:
 
     def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
         """Return the fraction of samples that `predict` gets right; arguments and errors as of `train_batch`."""
-        block = CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None], self._largest)
+        block = _one_batch(counts, labels, self._largest)
         return self.count_correct(block) / block.n_samples
 
     score = accuracy  # scikit-learn's name
@@ -225,6 +228,13 @@ class Readout:
         if labels is None or labels.min(initial=0) < 0 or labels.max(initial=0) >= self.n_classes:
             raise ValueError(f"every sample needs a label in 0..{self.n_classes - 1}")
         return labels
+
+
+def _one_batch(counts: np.ndarray, labels: np.ndarray, largest: float | None = None) -> CountBlock:
+    block = CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None], largest)
+    if not block.n_samples:
+        raise ValueError("a batch has one sample at least, not 0")
+    return block
 
 
 def _target_probabilities(n_classes: int) -> tuple[np.float32, np.float32]:

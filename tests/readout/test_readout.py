@@ -438,6 +438,12 @@ def test_wrong_sizes_are_refused():
             CountBlock.pack(counts)
     with pytest.raises(ValueError, match="labels must be"):
         CountBlock.pack([[[1], [2]]], [[0]])
+    for labels in ([[0.5]], [[2**32]]):
+        with pytest.raises(ValueError, match="whole numbers"):
+            CountBlock.pack([[[1]]], labels)
+    for call in (readout.train_batch, readout.accuracy):
+        with pytest.raises(ValueError, match="one sample at least"):
+            call(np.ones((0, 4), int), np.zeros(0, int))
     with pytest.raises(ValueError, match="do not fit"):
         Readout.from_parameters(np.zeros((4, 3)), np.zeros(4))
     with pytest.raises(ValueError, match="two classes"):
@@ -479,6 +485,18 @@ def test_fit_uses_all_samples_and_predicts_each_by_itself():
     assert [fitted.predict(counts[k : k + 1])[0] for k in range(120)] == predicted.tolist()
     with pytest.raises(ValueError, match="no samples"):
         fitted.fit(counts[:0], labels[:0])
+
+
+def test_fit_refuses_what_does_not_fit():
+    """Labels left over at the end, too: they may be those of other samples."""
+    counts, labels, readout = np.ones((6, 4), int), np.zeros(6, int), Readout(4)
+    for pair in ((counts, labels[:5]), (counts[:4], labels), (counts[0], labels[:4])):
+        for arguments in ((*pair, None), (counts, labels, pair)):
+            with pytest.raises(ValueError, match=r"must be \[n, R\] and \[n\]"):
+                readout.fit(*arguments[:2], batch_size=2, validation=arguments[2])
+    for sizes in ({"batch_size": 0}, {"batch_size": -1}, {"cycles": 0}):
+        with pytest.raises(ValueError, match=r"one (sample|cycle) at least"):
+            readout.fit(counts, labels, **sizes)
 
 
 def test_other_constants_of_the_training():
