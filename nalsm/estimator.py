@@ -7,6 +7,7 @@ numbers of an image are keyed by its pixels instead of its number, so equal imag
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -49,10 +50,12 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
     dims : sizes of the liquid's grid; the network is drawn for the samples' inputs from the seed
     network : a Network to use instead
     inputs : "images" (numbers of 0 or more, [n, ...], one input for each pixel) or "rasters" (bool or uint8
-        [n, T, n_inputs])
+        [n, T, n_inputs], of the same T in `fit` and afterwards)
     astrocyte_weight, initial_weight, threshold_hz, range_hz : the knobs; a model uses those it has
-    knobs : values of further knobs by name: options, such as {"astrocyte_density": 0.5}, and knobs of your own models
-    constants : values of constants by name, in place of the published ones, as --set of the programs takes them
+    knobs : values of further knobs by name: options, such as {"astrocyte_density": 0.5}, and knobs of your own models.
+        With {"learning_samples": "first"}, which samples learn depends on their places among those that are given
+    constants : values of constants by name, in place of the published ones, as --set of the programs takes them; those
+        of the network only where it is drawn
     sample_ms : how long an image is presented; a raster lasts as long as it is
     init_samples, init_ms : snapshots of the initialisation and their length; None: one for each training sample
     validation_fraction : share of the samples that chooses the best cycle of the readout and trains nothing; 0: the
@@ -124,6 +127,7 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         X : samples, as `inputs` says; y : their classes [n], of any type
         Raises ValueError for other shapes or values, knobs that the model does not have, and less than two classes.
         """
+        self._require_sizes()
         model, knobs = self._model()
         self._require_known_constants()
         samples, y = self._validated(X, y, reset=True)
@@ -196,20 +200,31 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
     def _chosen(self, group: type[_Group]) -> _Group:
         return chosen(group, self.constants or {})
 
+    def _require_sizes(self) -> None:
+        for name, least in (("sample_ms", 1), ("init_ms", 1), ("init_samples", 0), ("batch_size", 1), ("cycles", 1)):
+            value = getattr(self, name)
+            if not (isinstance(value, int | np.integer) and value >= least) and (name, value) != ("init_samples", None):
+                raise ValueError(f"{name} must be a whole number, {least} or more, not {value!r}")
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must be 0 or more and below 1, not {self.validation_fraction!r}")
+
     def _require_known_constants(self) -> None:
-        known = {name for group in _GROUPS for name, _ in constants_of(group)}
+        groups = _GROUPS if self.network is None else _GROUPS[1:]
+        known = {name for group in groups for name, _ in constants_of(group)}
         for name in self.constants or {}:
             if name not in known:
                 raise ValueError(
-                    f"there is no constant {name!r} of an estimator; choose from {', '.join(sorted(known))}"
+                    f"there is no constant {name!r} of an estimator{' with a network' if self.network else ''}; "
+                    f"choose from {', '.join(sorted(known))}"
                 )
 
     def _validated(self, X: np.ndarray, *y: np.ndarray, reset: bool) -> Any:
         """Return the checked samples: images [n, n_inputs] or rasters uint8 [n, T, n_inputs]; and y, if it is given."""
         if self.inputs not in INPUTS:
             raise ValueError(f"inputs is {self.inputs!r}, choose one of {', '.join(INPUTS)}")
+        X = np.asarray(X) if isinstance(X, list | tuple) else X
         if self.inputs == "images" and getattr(X, "ndim", 2) > 2:
-            X = X.reshape(len(X), -1)
+            X = X.reshape(len(X), math.prod(X.shape[1:]))
         checked = validate_data(self, X, *y, reset=reset, allow_nd=True, dtype="numeric")
         samples, *rest = checked if y else (checked,)
         check_non_negative(samples, "NALSMClassifier")

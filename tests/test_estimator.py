@@ -48,7 +48,8 @@ def test_unseen_images(digits, fitted):
     images, labels = digits
     assert fitted.score(images[300:], labels[300:]) > 0.75
     assert set(fitted.predict(images[300:])) == set(fitted.classes_) == {"nought", "one", "two"}
-    np.testing.assert_array_equal(fitted.transform(images[400:410].reshape(10, 64)), fitted.transform(images)[400:410])
+    for same in (images[400:410].reshape(10, 64), list(images[400:410])):
+        np.testing.assert_array_equal(fitted.transform(same), fitted.transform(images)[400:410])
 
 
 def test_same_seed_same_bits(digits, fitted):
@@ -166,6 +167,15 @@ def test_in_pipelines_and_searches(digits):
         ({"knobs": {"astrocyte_density": 1.5}}, "astrocyte_density must be a number from 0 to 1, not 1.5; the knobs"),
         ({"knobs": {"learning_samples": "some"}}, "learning_samples must be all or first, not 'some'; the knobs of"),
         ({"model": "LSM", "knobs": {"astrocyte_density": 0.5}}, "the knobs of LSM: initial_weight"),
+        ({"cycles": 0}, "cycles must be a whole number, 1 or more, not 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, 1 or more, not 2.5"),
+        ({"init_samples": -1}, "init_samples must be a whole number, 0 or more, not -1"),
+        ({"validation_fraction": 1.0}, "validation_fraction must be 0 or more and below 1, not 1.0"),
+        ({"validation_fraction": -0.5}, "validation_fraction must be"),
+        (
+            {"network": Network.generate((2, 2, 2), 64, 1), "constants": {"c_ee": 0.5}},
+            "no constant 'c_ee' of an estimator",
+        ),
         ({"constants": {"tau": 1.0}}, "no constant 'tau'"),
         ({"constants": {"threshold": "high"}}, "threshold must be"),
     ],
@@ -183,6 +193,8 @@ def test_other_images_and_one_class_are_refused(digits, fitted):
         fitted.predict(images - 1.0)
     with pytest.raises(ValueError, match="64"):
         fitted.predict(images[:, :, :7])
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted.predict(images[:0])
 
 
 def test_the_package_hands_it_out_and_says_what_is_missing():
