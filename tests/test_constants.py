@@ -1,15 +1,18 @@
 """The table of constants: complete, as published, and strict about names and values."""
 
+import json
 import re
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 import nalsm
 from nalsm.console.questions import command
 from nalsm.constants import BRANCHING, GROUPS, NETWORK, NOISE, TABLE, TRAINING, checked, is_used, parsed, questions
 from nalsm.datasets import DATA_SOURCES
+from nalsm.liquid.neuron import NeuronConstants
 from nalsm.models import MODELS
 from nalsm.support.constants import chosen, differing
 from nalsm.support.errors import UserError
@@ -87,6 +90,13 @@ def test_a_group_with_chosen_values():
     assert [differing(chosen(group, values)) for group in GROUPS if differing(chosen(group, values))] == [
         {"threshold": 15.0}, {"image_noise": 3.0},
     ]  # fmt: skip
+
+
+def test_numbers_of_numpy_become_pythons():
+    constants = NeuronConstants(refractory_ms=np.int64(3), threshold=np.float32(15))
+    assert json.dumps(differing(constants)) == '{"threshold": 15.0, "refractory_ms": 3}'
+    with pytest.raises(ValueError, match="threshold must be"):
+        NeuronConstants(threshold=np.bool_(True))
 
 
 def test_what_matters_to_a_model_and_a_data_set():

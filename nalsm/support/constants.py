@@ -62,6 +62,9 @@ class Constants:
     def __post_init__(self) -> None:
         for name, about in constants_of(type(self)):
             value = getattr(self, name)
+            if hasattr(value, "item"):  # a number of NumPy's, which no JSON file takes
+                value = value.item()
+                object.__setattr__(self, name, value)
             if not about.accepts(value) and value != default_of(type(self), name):
                 raise ValueError(f"{name} must be {about.expected}, not {value!r}")
 
