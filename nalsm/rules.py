@@ -92,11 +92,11 @@ class Rule:
     constants : RuleConstants; those that are parameters of a rule count as the rule has them
     title : English name of the rule
     learns : the rule changes weights, and so reads the STDP traces
-    uses_calcium : the gates of `calcium_gates` apply
+    uses_calcium : the gates of `calcium_gates`, or the rule's own, apply
     has_astrocyte : A is the state of an astrocyte, which a recording contains
     gates, rates : functions in place of `calcium_gates` and `next_rates`, with their arguments and results; None: these
 
-    The parameters of a rule are its fields. Those that `RuleNumbers` does not name are own_1 to own_4 there, in order.
+    The parameters of a rule are its fields. Those that no rule below has are own_1 to own_4 of `RuleNumbers`, in order.
     """
 
     title: ClassVar[str]
@@ -204,6 +204,7 @@ class RuleNumbers(NamedTuple):
     own_4: np.float32 = f32(0)
 
 
+_SHARED = ("learning_rate", "astrocyte_weight", "decay", "threshold_hz", "range_hz")
 _OWN = ("own_1", "own_2", "own_3", "own_4")
 
 
@@ -224,7 +225,7 @@ def numbers_of(rule: Rule) -> RuleNumbers:
     """Return the rule as the engines read it; raises TypeError if it has too many parameters of its own."""
     constants = rule.constants
     given = {name: f32(value) for name, value in vars(rule).items() if name != "constants"}
-    own = [name for name in given if name not in RuleNumbers._fields]
+    own = [name for name in given if name not in _SHARED]
     if len(own) > len(_OWN):
         raise TypeError(f"{rule.title} has the parameters {', '.join(own)}; a rule can have {len(_OWN)} of its own")
     names = dict(zip(own, _OWN, strict=False))
@@ -289,8 +290,10 @@ class Equations(NamedTuple):
 
 
 def equations_of(rule: Rule) -> Equations:
-    """Return the functions of a rule."""
+    """Return the functions of a rule; raises TypeError if it has gates that nothing would call."""
     kind = type(rule)
+    if kind.gates and not kind.uses_calcium:
+        raise TypeError(f"{kind.__name__} has gates, but they apply with uses_calcium = True only")
     return Equations(kind.gates or calcium_gates, kind.rates or next_rates)
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from nalsm.rules import (
     STDP,
     AstrocyteSTDP,
     Rates,
+    Rule,
     Static,
     calcium_gates,
     calcium_leak,
+    equations_of,
     first_rates,
     next_rates,
     numbers_of,
@@ -87,6 +89,22 @@ def test_numbers_of_a_rule():
     assert numbers_of(Static())[:9] == (False, False, False, 0, 0, 1, 0, 0, 0)
     for rule in (Static(), STDP(), AstrocyteSTDP(), APSTDP()):
         assert {type(value) for value in numbers_of(rule)} == {bool, np.float32}
+
+
+def test_a_rule_of_ones_own():
+    """Its fields may have the names of constants; gates that no engine would call are refused."""
+
+    @dataclass(frozen=True)
+    class Own(Rule):
+        title = "own"
+        learning_rate: float = 0.5
+        bias: float = 2.0
+        gates = staticmethod(calcium_gates)
+
+    numbers = numbers_of(Own())
+    assert (numbers.learning_rate, numbers.own_1, numbers.bias) == (0.5, 2.0, 0.5)
+    with pytest.raises(TypeError, match="Own has gates, but they apply with uses_calcium = True only"):
+        equations_of(Own())
 
 
 def astrocyte_step(depression, weight, bias, liquid_spikes, input_spikes):
