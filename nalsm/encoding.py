@@ -23,13 +23,14 @@ def image_scale(images: np.ndarray, brightest: float | None = None) -> np.ndarra
 
     images : uint8 or float [n, height, width], 0 or more
     brightest : the maximum to divide by, such as `brightest_share` of the training images; None: that of these images
+    Raises ValueError for pixels that are negative or not finite.
     """
     brightest = brightest_share(images) if brightest is None else brightest
     return (1.0 / (_sums(images) * (brightest or 1.0))).astype(np.float32)
 
 
 def brightest_share(images: np.ndarray) -> float:
-    """Return the brightest pixel of images after each is divided by its sum; 0 if all are black."""
+    """Return the brightest pixel of images after each is divided by its sum; 0 if all are black. See `image_scale`."""
     pixels = _flat(images)
     return float((pixels.max(axis=1, initial=0) / _sums(images)).max(initial=0.0))
 
@@ -41,7 +42,10 @@ def _flat(images):
 
 def _sums(images):
     """Return the sum of each image, 1 for a black one: float64 [n]."""
-    sums = _flat(images).sum(axis=1, dtype=np.float64)  # exact for integers
+    pixels = _flat(images)
+    sums = pixels.sum(axis=1, dtype=np.float64)  # exact for integers
+    if not np.isfinite(sums).all() or pixels.min(initial=0) < 0:
+        raise ValueError("pixels must be numbers from 0 on")
     sums[sums == 0] = 1
     return sums
 
@@ -71,9 +75,13 @@ def poisson_rasters(
     rates : float32 [n, n_inputs], probabilities per ms
     sample_ids : int [n]; a sample's random numbers depend only on its id, the seed and the purpose
     purpose : a key of `nalsm.support.random_streams.PURPOSES`
-    Returns uint8 [n, steps, n_inputs].
+    Returns uint8 [n, steps, n_inputs]. Raises ValueError for other shapes, and for negative rates or NaN.
     """
     rates = np.asarray(rates)
+    if rates.ndim != 2 or len(rates) != len(sample_ids):
+        raise ValueError(f"rates {list(rates.shape)} and {len(sample_ids)} sample_ids must be [n, n_inputs] and [n]")
+    if not np.all(rates >= 0):
+        raise ValueError("rates must be probabilities from 0 to 1")
     n_inputs = rates.shape[1]
     rasters = np.zeros((len(rates), steps, n_inputs), dtype=np.uint8)
     place = np.uint32 if steps * n_inputs < 2**32 else np.int64

@@ -46,6 +46,12 @@ def test_rates_of_no_images():
     assert rates_from_images(np.zeros((0, 28, 28), np.uint8)).shape == (0, 784)
 
 
+@pytest.mark.parametrize("pixel", [-0.5, np.nan, np.inf])
+def test_pixels_without_a_meaning_are_refused(pixel):
+    with pytest.raises(ValueError, match="numbers from 0 on"):
+        rates_from_images(np.array([[[pixel, 2.0]]]))
+
+
 # ---- rasters --------------------------------------------------------------------------------------
 
 PROBABILITIES = np.array([0, 1e-4, 0.01, 0.1, 0.3, 0.5, 0.77, 0.99, 0.9999, 1 - 2.0**-24, 1], np.float32)
@@ -112,6 +118,18 @@ def test_a_raster_depends_on_seed_and_id_alone(ids, seed, data):
     some = order[: data.draw(st.integers(1, len(ids)))]
     part = poisson_rasters(rates[some], 20, seed, [ids[k] for k in some])
     np.testing.assert_array_equal(part, whole[some])
+
+
+@pytest.mark.parametrize(("rates", "ids"), [([0.5], [1]), ([[[0.5]]], [1]), ([[0.5]], [1, 2]), ([[0.5], [0.5]], [1])])
+def test_shapes_that_do_not_fit_are_refused(rates, ids):
+    with pytest.raises(ValueError, match=r"must be \[n, n_inputs\] and \[n\]"):
+        poisson_rasters(rates, 5, 0, ids)
+
+
+@pytest.mark.parametrize("rate", [-0.1, np.nan])
+def test_rates_that_are_no_probabilities_are_refused(rate):
+    with pytest.raises(ValueError, match="probabilities"):
+        poisson_rasters([[0.5, rate]], 5, 0, [1])
 
 
 def test_seed_id_and_purpose_all_matter():
