@@ -59,7 +59,7 @@ class NetworkConstants(Constants):
         return 7 / 3 * self.connection_length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
     """Synapses of one liquid, sorted by post-synaptic, then by pre-synaptic neuron.
 
@@ -73,7 +73,8 @@ class Network:
 
     Synapses may be given in any order. Raises ValueError if a synapse's neuron does not exist, a synapse is
     repeated or connects a neuron to itself, a sign is not +1 or -1, or the synapse of an excitatory
-    (inhibitory) neuron is negative (positive).
+    (inhibitory) neuron is negative (positive), or if positions are not the points of the grid. Networks with equal
+    fingerprints are equal.
     """
 
     pre: np.ndarray
@@ -102,6 +103,8 @@ class Network:
         }
         for name in ("n_exc", "n_inh", "n_inputs"):
             fields[name] = int(getattr(self, name))
+        fields["dims"] = None if self.dims is None else tuple(map(int, self.dims))
+        fields["seed"] = None if self.seed is None else int(self.seed)
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         self._check()
@@ -111,6 +114,7 @@ class Network:
             raise ValueError("a network needs at least one liquid neuron and no negative numbers of neurons")
         if self.positions is not None and np.shape(self.positions) != (self.n_liquid, 3):
             raise ValueError(f"positions have the shape {np.shape(self.positions)}, not {(self.n_liquid, 3)}")
+        self._check_grid()
         if not self.n_synapses:
             return
         if self.pre.min() < 0 or self.pre.max() >= self.n_neurons:
@@ -135,6 +139,12 @@ class Network:
         positions = np.asarray(positions)
         if not np.all((positions >= 0) & (positions < dims)) or len(np.unique(positions, axis=0)) < len(positions):
             raise ValueError(f"positions are not all the points of a grid of {dims}, each once")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @property
     def n_liquid(self) -> int:
@@ -234,12 +244,10 @@ class Network:
         if attributes.get("format") != _FORMAT:
             raise UserError(f"{path} is not a network file")
         try:
-            network = cls(**_network_fields(arrays, attributes))
-            network._check_grid()
+            return cls(**_network_fields(arrays, attributes))
         except (ValueError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise UserError(f"the network in {path} is not valid: {reason}; {TO_MAKE_ONE}") from None
-        return network
 
     def describe(self) -> str:
         """Return the text of the log file: sizes, seed, and number and density of each type of synapse."""

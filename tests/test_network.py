@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,6 +201,25 @@ def test_save_and_load(tmp_path):
     assert_same_network(Network.load(tmp_path / "empty.h5"), empty)
 
 
+def test_what_can_be_saved_can_be_loaded(tmp_path):
+    """Numbers of NumPy's are fine; a grid that no file may have is refused at once."""
+    network = Network.generate((2, 2, 3), 5, seed=1)
+    made = replace(network, dims=np.array([2, 2, 3]), seed=np.int64(7), n_exc=np.int64(network.n_exc))
+    made.save(tmp_path / "network.h5")
+    assert Network.load(tmp_path / "network.h5").dims == (2, 2, 3)
+    for wrong in ({"dims": (2, 2, 2)}, {"positions": np.zeros((12, 3), int)}):
+        with pytest.raises(ValueError, match="grid"):
+            replace(network, **wrong)
+
+
+def test_equal_networks():
+    one, same, other = (Network.generate((2, 2, 3), 5, seed) for seed in (1, 1, 2))
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != other
+    assert one != "network"
+
+
 def test_damaged_network_files(tmp_path):
     path = tmp_path / "network.h5"
     Network.generate((2, 2, 3), 5, seed=1).save(path)
@@ -256,7 +276,7 @@ def test_synapses_may_come_in_any_order():
 
 def test_fingerprint_is_that_of_what_it_computes():
     a = Network([1, 2, 3], [0, 0, 0], [1, -1, -1], 2, 1, 1)
-    same = Network([1, 2, 3], [0, 0, 0], [1, -1, -1], 2, 1, 1, np.zeros((3, 3), np.int16), (1, 1, 3), 7)
+    same = Network([1, 2, 3], [0, 0, 0], [1, -1, -1], 2, 1, 1, [(0, 0, z) for z in range(3)], (1, 1, 3), 7)
     assert a.fingerprint == same.fingerprint
     others = [
         Network([1, 2, 3], [0, 0, 0], [1, -1, 1], 2, 1, 1),
