@@ -106,8 +106,9 @@ class Liquid(ABC):
         rasters : bool or uint8 [n, T, n_inputs], not 0 if an input gets a pulse
         state : LiquidState, not changed
         record : True, False or the numbers of the samples to record
-        Returns (state after the last sample, Run). Raises ValueError for shapes that do not fit the network,
-        for weights outside the bounds of a rule that changes them, and for samples to record that do not exist.
+        Returns (state after the last sample, Run); what a rule that does not learn leaves in the traces, which it does
+        not read, depends on the engine. Raises ValueError for shapes that do not fit the network, for weights outside
+        the bounds of a rule that changes them, and for samples to record that do not exist.
         """
 
     @abstractmethod
@@ -138,6 +139,7 @@ class Liquid(ABC):
             raise ValueError(f"rasters have {rasters.shape[1]} steps: counts may overflow after {self.most_steps}")
         rasters = np.ascontiguousarray(rasters).view(np.uint8)
         self._check_weights(weights)
+        weights = np.asarray(weights, np.float32)  # as the engines take them: 0.7 is within a bound of 0.7
         if not isinstance(rule, Rule):
             raise TypeError(f"{rule!r} is not a learning rule")
         if rule.learns:
@@ -150,8 +152,10 @@ class Liquid(ABC):
                 )
 
         n, steps, _ = rasters.shape
-        chosen = range(n) if record is True else () if record is False else record
-        samples = [int(sample) for sample in chosen]
+        chosen = np.arange(n) if record is True else np.array([] if record is False else record)
+        if chosen.ndim != 1 or (len(chosen) and chosen.dtype.kind not in "iu"):
+            raise ValueError(f"record is {record!r:.60}, not True, False or the numbers of samples")
+        samples = chosen.astype(int).tolist()
         places = {sample: place for place, sample in enumerate(samples)}
         if len(places) < len(samples) or not all(0 <= sample < n for sample in places):
             raise ValueError(f"record contains a sample twice, or samples outside 0..{n - 1}")

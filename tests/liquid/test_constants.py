@@ -44,7 +44,8 @@ def situation(seed, n_inputs=18, steps=80, firing=0.5, bound=1.7):
     random = np.random.default_rng(seed)
     network = random_network(random, 12, 4, n_inputs, 0.7)
     weights = (network.sign * random.uniform(0.5, bound, network.n_synapses)).astype(np.float32)
-    return network, weights, (random.random((2, steps, n_inputs)) < firing).astype(np.uint8)
+    pulses = random.random((2, steps, n_inputs)) < firing
+    return network, weights, pulses * np.uint8(3)  # anything but 0 is a pulse
 
 
 def start_of(liquid, weights):
@@ -130,6 +131,7 @@ def test_weights_outside_another_bound_are_refused():
     with pytest.raises(ValueError, match=r"0 to 1\.7 with the network's sign, -1\.7 to 1\.7 for inputs"):
         liquid.present(rasters, weights, made(STDP(), weight_bound=1.7))
     liquid.present(rasters[:, :1], weights, made(STDP(), weight_bound=2.6))
+    liquid.present(rasters[:, :1], network.sign * 0.7, made(STDP(), weight_bound=0.7))  # float64, above float32(0.7)
 
 
 def test_values_that_make_no_sense():

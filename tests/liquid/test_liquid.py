@@ -634,7 +634,7 @@ def test_weights_no_rule_could_have_made_are_refused(engine, busy):
 def test_records_of_samples_that_are_not_there_are_refused(engine, busy):
     network, weights, rasters = busy
     liquid = open_liquid(network, engine)
-    for record in ([5], [-1], [1, 1]):
+    for record in ([5], [-1], [1, 1], np.array([True, False]), [0.5], 1):
         with pytest.raises(ValueError):
             liquid.initialise(rasters[:5], liquid.initial_state(weights=weights), Static(), record=record)
         with pytest.raises(ValueError):
