@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from nalsm.support.constants import plain
 from nalsm.support.errors import UserError
 
 _LONGEST_ANSWER = 1_000  # characters; every good number or choice is shorter
@@ -91,8 +92,8 @@ class Question:
     def parse(self, text: str) -> Any:
         """Return the value of an answer; raises UserError that says what was read and what is expected."""
         bad = UserError(f"{self.title}: read {_quoted(text.strip())}, expected {self.expected}")
-        if self.prompt and len(text) >= _LONGEST_ANSWER:  # the rest of the line must not answer another question
-            raise bad
+        if (self.prompt or self.kind in _NUMBERS) and len(text) >= _LONGEST_ANSWER:
+            raise bad  # the rest of the line must not answer another question
         if self.kind is Path:
             return parse_path(text, self.title)
         if self.kind is str:
@@ -194,8 +195,8 @@ def command(
 ) -> click.Command:
     """Return a click command that collects the answers and calls run(answers).
 
-    Flags are read first, and settings that are never asked are checked. Then the missing answers are asked for, in the
-    order of `questions`. Last, every check runs again with all answers known.
+    Flags are read first, and settings that are never asked are checked. Then, in the order of `questions`, answers that
+    flags gave are checked and the missing ones asked for. Last, every check runs again with all answers known.
     """
 
     def callback(**given: Any) -> None:
@@ -261,6 +262,8 @@ def _complete(questions: Sequence[Question], given: dict[str, Any]) -> dict[str,
         if question.prompt and answers[question.name] is None:
             number += 1
             answers[question.name] = _ask(question, answers, number)
+        elif question.prompt and question.check:  # what is asked next may build on it
+            question.check(answers[question.name], answers)
     for question in questions:
         if question.known and answers[question.name] is None:
             answers[question.name] = question.known(answers)
@@ -311,7 +314,7 @@ def _ask_person(prompt: str, accept: Callable[[str], Any], default: Any) -> Any:
         except UserError as error:
             raise click.UsageError(str(error)) from None
 
-    shown = None if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+    shown = None if default is None else plain(default)
     return click.prompt(prompt, default=shown, prompt_suffix=": ", value_proc=proc)
 
 

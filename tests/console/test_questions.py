@@ -10,6 +10,7 @@ import sys
 import fuzzed_programs
 import pexpect
 import pytest
+from click.testing import CliRunner
 from fuzzed_programs import COMMANDS, FLAGS, NASTY, PROGRAMS, WORK, ask, check, listing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from made_runs import made_run
 from small_runs import RUNNERS, assert_one_line_error, command, environment, place_with_networks, run
 
 from nalsm.console.progress import progress
+from nalsm.console.questions import _ask_person
 
 EXAMPLES = int(os.environ.get("NALSM_EXAMPLES", "80"))
 tried = settings(
@@ -92,6 +94,23 @@ def test_numbers_that_are_none(place, number):
     for place_of_answer, title in ((2, "NET_NUM_VAR"), (3, "BATCH_SIZE"), (4, "BATCHS_PER_BLOCK")):
         lines = [*GOOD[:place_of_answer], text, *GOOD[place_of_answer + 1 :]]
         assert f"Error: {title}: " in check(place, "train NALSM MNIST", [], "\n".join(lines).encode())[1]
+
+
+def test_a_setting_of_too_many_digits(place):
+    """Python itself refuses to read more than 4,300."""
+    assert "--seed: read '999" in check(place, "train NALSM MNIST", ["--seed=" + "9" * 5000], b"")[1]
+
+
+def test_answers_by_flag_are_checked_before_what_builds_on_them(place):
+    _, out, err = ask(place, "train NALSM MNIST", ["--batch-size=7"], b"-1\n8\n1\n10\n0.015\n")
+    assert "BATCH_SIZE: 7 does not divide" in err
+    assert b"BATCHS_PER_BLOCK" not in out
+
+
+def test_a_default_is_exact():
+    """That of a resumed run has to be the run's own value."""
+    with CliRunner().isolation(input="\n"):
+        assert _ask_person("WEIGHT? [float]", float, 0.0123456789) == 0.0123456789
 
 
 def test_plain_numbers_are_taken(place):
