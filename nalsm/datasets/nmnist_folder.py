@@ -47,12 +47,14 @@ def folder_source(folder: Path, sizes: tuple[int, int]) -> Source:
     """Return the Source of a folder of .bin files, after a check that the set is complete.
 
     sizes : expected training and test recordings
-    Raises UserError if recordings are missing or surplus, DamagedFile if some are cut.
+    Raises UserError if recordings are missing, surplus or without a label, DamagedFile if some are cut.
     """
     if (layout(folder) or _TONIC) is _TONIC:
         train, test = (
             _complete(_scan(folder / part), size, folder / part) for part, size in zip(_TONIC, sizes, strict=True)
         )
+        if loose := [recording.path for recording in train + test if not recording.label]:
+            raise UserError(f"{NAME}: these are in no folder of a label (0 to 9): {_few(loose)}; {_AGAIN}")
         labels = np.array([recording.label for recording in train + test]).astype(np.uint8)
     else:
         train, test = _reference_recordings(folder, sizes)

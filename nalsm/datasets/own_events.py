@@ -177,6 +177,8 @@ def describe(path: Path) -> OwnData:
             "duration": coding.duration,
         })  # fmt: skip
     except (FileNotFoundError, NotADirectoryError):
+        if is_packed(path):
+            _open(path)  # which says so if they are N-MNIST's
         raise UserError(
             f"{path}: there is no {ABOUT} in it: it was not packed, or not to its end; pack it with python -m "
             "nalsm.datasets pack-tonic or nalsm.datasets.pack_events"

@@ -58,7 +58,8 @@ def pack_nmnist(data_dir: Path, overwrite: bool, quiet: bool) -> None:
     packed = PackedRecordings(path)
     packed.verify()
     n_train, n_test = packed.n_train, len(packed) - packed.n_train
-    state = "exists already and is sound; replace it with --overwrite" if exists else "packed and checked"
+    maker = "simulate-nmnist" if packed.name == nmnist.SIMULATED_NAME else "pack-nmnist"
+    state = f"exists already and is sound; replace it with {maker} --overwrite" if exists else "packed and checked"
     click.echo(f"{packed.name}, {n_train} + {n_test} recordings, {packed.offsets[-1]} events: {path} ({state})")
 
 

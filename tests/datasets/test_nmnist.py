@@ -272,6 +272,7 @@ def swap_labels(folder):
         (lambda folder: shutil.rmtree(folder / "Test"), UserError, "holds 0; missing: 00001, 00002, 00003 and 7 more"),
         (lambda folder: write_recording(folder / "Train" / "3", 61, 0), UserError, "too many: .*00061.bin"),
         (lambda folder: write_recording(folder / "Train" / "3", 1, 0), UserError, "have one number"),
+        (rename(5, "../00005.bin"), UserError, "in no folder of a label .*Train/00005.bin"),
         (rename(5, "5.bin"), UserError, "5.bin is not named as recordings are"),
         (rename(5, "00005 (1).bin"), UserError, "not named as recordings are"),
         (shorten(8, 1004), DamagedFile, "not of whole events of 5 bytes: .*00008.bin"),

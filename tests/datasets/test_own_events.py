@@ -8,7 +8,7 @@ from own_files import CLASSES, EVENT, recording, recordings
 
 from nalsm.datasets import own_source, pack_events
 from nalsm.datasets.own_events import ABOUT
-from nalsm.datasets.packing import EVENTS, INDEX, EventCode
+from nalsm.datasets.packing import EVENTS, INDEX, EventCode, Source, pack
 from nalsm.support.errors import DamagedFile, UserError
 
 SENSOR = (6, 5, 2)
@@ -150,6 +150,13 @@ def test_what_is_refused(tmp_path, reason):
     assert str(error.value).startswith(str(tmp_path / "bad"))
     with pytest.raises(UserError):
         own_source(tmp_path / "bad")
+
+
+def test_packed_recordings_of_nmnist_are_named(tmp_path):
+    events = np.ones(3, int)
+    pack(Source("N-MNIST", np.zeros(7, np.uint8), 6, lambda _: (events,) * 4, {}, 21), tmp_path / "packed", quiet=True)
+    with pytest.raises(UserError, match="packed has recordings of N-MNIST; use the N_MNIST programs"):
+        own_source(tmp_path / "packed")
 
 
 def test_damage(tmp_path):

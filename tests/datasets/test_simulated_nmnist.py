@@ -186,7 +186,7 @@ def test_the_command_simulates_and_does_not_overwrite(tmp_path):
     done = run("pack-nmnist")
     assert done.returncode == 0, done.stderr
     assert "simulated N-MNIST, 12 + 2 recordings" in done.stdout
-    assert "exists already and is sound" in done.stdout
+    assert "exists already and is sound; replace it with simulate-nmnist --overwrite" in done.stdout
     done = run("simulate-nmnist", "--count", "21")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "--overwrite" in done.stderr
