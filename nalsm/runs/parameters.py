@@ -56,7 +56,8 @@ class Parameters:
     def as_text(self) -> str:
         """Return a line for each value, for people."""
         values = _flat({**self.identity, **self.details})
-        return "".join(f"{key:<28} {value}\n" for key, value in values)
+        text = "".join(f"{key:<28} {value}\n" for key, value in values)
+        return text.encode(errors="backslashreplace").decode()  # the name of a folder may be any bytes
 
 
 _SET = "--set"
@@ -70,7 +71,7 @@ _WORDS = {
 def differences(recorded: dict, wanted: dict) -> list[str]:
     """Return what differs in two identities, in words, as in ["--seed 5 there, 6 here"]."""
     there, here = _named(recorded), _named(wanted)
-    names = dict.fromkeys([*here, *there])
+    names = dict.fromkeys(["model", *here, *there])  # another model has other knobs
     return [
         f"{name} {_shown(name, there, 'not recorded')} there, {_shown(name, here, 'none')} here"
         for name in names

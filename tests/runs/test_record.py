@@ -12,7 +12,7 @@ from nalsm.evaluation.accuracy import accuracy_of
 from nalsm.models import MODELS
 from nalsm.runs import load_run
 from nalsm.runs.listing import read_status
-from nalsm.runs.parameters import FORMAT, differences, read_parameters
+from nalsm.runs.parameters import FORMAT, Parameters, differences, read_parameters
 from nalsm.runs.record import Missing, open_record
 from nalsm.support.errors import DamagedFile, UserError
 
@@ -158,6 +158,16 @@ def test_differences_have_the_names_that_the_user_knows(model, title):
         f"{title} (INTIAL_ABS_W_SCLR) {weight} there, 2.0 here", "--seed 5 there, 6 here",
         "NET_NUM_VAR 1 there, 2 here",
     ]  # fmt: skip
+
+
+def test_another_model_is_the_first_difference():
+    assert differences({"model": "LSM"}, {"model": "NALSM"})[0] == "model LSM there, NALSM here"
+
+
+def test_folders_whose_names_are_no_text():
+    """A checkout, or the folder of a data file, may have a name of any bytes."""
+    parameters = Parameters({"seed": 5}, {"own_data": {"file": "/\udce9/trees.npz"}}, "")
+    assert parameters.as_text().encode().endswith(rb" /\udce9/trees.npz" + b"\n")
 
 
 def test_load_run(tmp_path):
