@@ -227,7 +227,7 @@ def _impossible(settings: Mapping[str, Any], source: DataSource) -> str:
     if settings["sample_ms"] < shortest:
         return f"a presentation of {settings['sample_ms']} ms is too short for it: it takes {shortest} ms or more"
     sizes = [settings[f"{split}_samples"] for split in SPLITS]
-    constants = recording_of(source, sizes, values)
+    constants = recording_of(sizes, values)
     batches = range(max(sizes) // settings["batch_size"])
     if not any(recorded_samples(number, settings["batch_size"], constants) for number in batches):
         return "a run with these settings keeps no spikes (see recorded_every and recorded_samples of --constants)"

@@ -42,7 +42,7 @@ class RunFolder:
 
     subject = "run"
     remedy = "choose another VERSION or give --overwrite"
-    _large_files = "*.*data*"
+    _all_files = "*.*"
 
     def __init__(self, output_dir: str | Path, version: int) -> None:
         self.path = Path(output_dir) / f"ver_{version}"
@@ -298,7 +298,7 @@ class RunFolder:
     def require_space(self, n_bytes: float) -> None:
         """Raise UserError if the run needs more bytes than are free on the disk or used by its files already."""
         folder = next(p for p in (self.path, *self.path.parents) if p.exists())
-        free = shutil.disk_usage(folder).free + sum(map(_size, self.path.glob(self._large_files)))
+        free = shutil.disk_usage(folder).free + sum(map(_size, self.path.glob(self._all_files)))
         if free < n_bytes:
             raise UserError(
                 f"VERSION: {folder} has {free / 1e6:.0f} MB left, the run needs about {n_bytes / 1e6:.0f} MB; "

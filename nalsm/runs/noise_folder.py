@@ -20,7 +20,7 @@ class NoiseFolder(RunFolder):
     def __init__(self, output_dir: str | Path, version: int, noise: Noise) -> None:
         super().__init__(output_dir, version)
         self.noise = noise
-        self._large_files = self._tagged("*.*data*")
+        self._all_files = self._tagged("*.*")
 
     def _tagged(self, name: str) -> str:
         return f"{self.noise.file_tag}_{name}"

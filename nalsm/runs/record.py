@@ -171,7 +171,7 @@ class RunRecord:
     @property
     def recording(self) -> RecordingConstants:
         """Which spikes are kept."""
-        return recording_of(self.source, self.sizes.values(), self.constants)
+        return recording_of(self.sizes.values(), self.constants)
 
     def count_paths(self, split: str) -> list[Path]:
         """Return the paths of all count files of a split, in order."""

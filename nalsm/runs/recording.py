@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from nalsm.datasets import DataSource
 from nalsm.support.constants import Constants, Value, chosen, constant, constants_of
 from nalsm.support.tuning import TUNING
 
@@ -30,7 +29,7 @@ def decisive(values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in values.items() if name not in recording}
 
 
-def recording_of(source: DataSource, sizes: Iterable[int], values: Mapping[str, Value]) -> RecordingConstants:
+def recording_of(sizes: Iterable[int], values: Mapping[str, Value]) -> RecordingConstants:
     """Return which spikes a run keeps: as the values say, but of at least one batch of each split.
 
     sizes : samples of each split; values : constants that differ from the published ones, by name

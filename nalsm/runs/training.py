@@ -121,7 +121,7 @@ class TrainingRun:
     @property
     def _recording(self) -> RecordingConstants:
         settings = self.settings
-        return recording_of(settings.source, settings.sizes.of_splits.values(), settings.constants)
+        return recording_of(settings.sizes.of_splits.values(), settings.constants)
 
     def _recorded_samples(self) -> int:
         """Return how many samples have their spikes kept; 0 for the published choice, whose room is negligible."""
