@@ -54,7 +54,8 @@ def _measure(measure: Measure) -> _Column:
         return measure.cell(values) if values and measure.agrees(values, status.dataset) else "-"
 
     def key(status: RunStatus) -> float:
-        return next(iter(status.measures.get(measure.name, {0: -math.inf}).values()))
+        value = next(iter(status.measures.get(measure.name, {0: -math.inf}).values()))
+        return -math.inf if math.isnan(value) else value  # NaN would leave the others unsorted
 
     return _Column(measure.column, cell, key, spare=True)
 

@@ -33,6 +33,7 @@ def main(context: click.Context, output_dir: Path, sort: str | None, as_csv_text
     parameters, VALID %, SECONDS. --csv and --json have everything.
     """
     if context.invoked_subcommand:
+        context.default_map = {context.invoked_subcommand: {"output_dir": output_dir}}
         return
     statuses = list_runs(output_dir, measures_of, notes_of)
     if sort:

@@ -6,6 +6,7 @@ from made_runs import TEST, VALID, made_network, made_run
 
 from nalsm.evaluation import neuron_branching_factors
 from nalsm.programs.export import export
+from nalsm.programs.runs import main
 from nalsm.runs.export import export_run
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import open_record
@@ -154,6 +155,8 @@ def test_what_cannot_be_exported(tmp_path):
     folder = open_record(tmp_path / "train_data", 8).folder
     folder.counts("test", 1).unlink()
     refused(8, "TEST_8_S_AGG_BATCH_1.datasagg is missing")
+    with pytest.raises(UserError, match=r"version 7, .* is unfinished"):  # the folder is also named before the command
+        main.main([folders[0], "export", "7", str(target)], standalone_mode=False)
 
 
 def test_arrays_given_by_rows(tmp_path):

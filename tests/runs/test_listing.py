@@ -157,6 +157,9 @@ def test_sort_and_csv(tmp_path):
     statuses = list_runs(tmp_path / "train_data")
     for name in SORTS:
         assert len(sorted_by(name, statuses)) == 3
+    for status, mean in zip(statuses, (1.0, np.nan, 3.0), strict=True):  # NaN: no neuron spiked
+        status.measures = {"branching_factor": {"mean": mean}}
+    assert [status.version for status in sorted_by("branching_factor", statuses)] == [9, 7, 8]
 
 
 def test_measures(tmp_path):
