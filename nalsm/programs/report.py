@@ -46,12 +46,12 @@ def report_command(root: Path) -> click.Command:
 
     def choose(compare: bool, runs: tuple[str, ...], **answers: Any) -> None:
         versions = _versions(runs, root, answers)
+        if versions and answers["version"] is not None:
+            raise UserError(f"VERSION: read {versions[0]} and --version {answers['version']}; give one of them")
         if len(versions) > 1:
             _write_several(root, versions, answers, is_all="all" in runs)
         elif compare:
             raise UserError("--compare: name two versions or more, as in --compare 1 2 3, or all")
-        elif versions and answers["version"] is not None:
-            raise UserError(f"VERSION: read {versions[0]} and --version {answers['version']}; give one of them")
         else:
             ask(**{**answers, "version": versions[0] if versions else answers["version"]})
 

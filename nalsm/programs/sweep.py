@@ -71,7 +71,7 @@ def main(
         return
     stored, cells_to_run = _by_store(cells, places, page)
     if only_list:
-        outcomes = _list(cells, places)
+        outcomes = _list(cells_to_run, places)
         _say_what_is_left(cells, cells_to_run, places, page)
     else:
         if not cluster:

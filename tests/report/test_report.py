@@ -17,6 +17,7 @@ from small_runs import RUNNERS, assert_one_line_error, changed, folder_contents,
 from nalsm.evaluation import kernel_quality
 from nalsm.evaluation.paper import published_accuracy
 from nalsm.network import network_path
+from nalsm.programs.report import report_command
 from nalsm.report import comparison_pictures, pictures, write_comparison, write_report
 from nalsm.report.comparison_pictures import Shown
 from nalsm.report.sections import confusion_matrix
@@ -486,6 +487,8 @@ def test_program_refuses(tmp_path):
     assert_one_line_error(run(program(tmp_path, "--compare", 7), ""), 2, "--compare")
     assert_one_line_error(run(program(tmp_path, 7, 8), ""), 2, absent)
     assert_one_line_error(run(program(tmp_path, 7, "all"), ""), 2, "'all'")
+    with pytest.raises(UserError, match="VERSION: read 7 and --version 8; give one of them"):
+        report_command(tmp_path).main(["7", "9", "--version=8"], standalone_mode=False)
     elsewhere = f"{tmp_path}/no/x.html"
     assert_one_line_error(run(program(tmp_path, "--version=7", "--output", elsewhere), ""), 2, "--output", elsewhere)
 

@@ -15,6 +15,7 @@ from statistics import mean, stdev
 import numpy as np
 import psutil
 import pytest
+from click.testing import CliRunner
 from small_runs import ROOT, assert_one_line_error, environment
 from stored_runs import stored
 from sweep_places import (
@@ -36,6 +37,7 @@ from nalsm.datasets import source_of
 from nalsm.evaluation.paper import published_accuracy, published_cells
 from nalsm.evaluation.paper import published_runs as paper_runs
 from nalsm.network import Network, network_path
+from nalsm.programs.sweep import main
 from nalsm.runs.folder import RunFolder
 from nalsm.support.errors import UserError
 from nalsm.sweep.page import _runs
@@ -209,6 +211,8 @@ def test_stored_runs_are_not_run_again(swept, tmp_path):
     assert f"5 of 5 cells are in {tmp_path}/page.json and are not run again" in done.stdout
     assert "5 of 5 cells are done, 5 of them were done before" in done.stdout
     assert not (tmp_path / "train_data").exists()
+    flags = sweep_command(tmp_path, tmp_path / "sweep.toml", "--list", f"--results={tmp_path}/page.md")[3:]
+    assert "lacks" not in CliRunner().invoke(main, flags, catch_exceptions=False).output
     assert (tmp_path / "page.json").read_text() == text
     assert (tmp_path / "page.md").read_text() == (place / "page.md").read_text()
 
