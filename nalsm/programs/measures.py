@@ -14,6 +14,7 @@ from nalsm.constants import questions as constant_questions
 from nalsm.datasets import DATA_SOURCES, OWN
 from nalsm.evaluation.branching import BranchingConstants
 from nalsm.runs.answer_checks import HIGHEST_NUMBER
+from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.questions import folder_questions
 from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.record import RunRecord, open_record
@@ -209,6 +210,8 @@ def _kernel_quality_questions(root):
 
     def check_dataset(value, answers):
         record = _record(root, answers, answers["version"])
+        if record.source.noise is None:
+            open_noise(record)  # which says so
         if record.source.family != which[value]:
             raise UserError(f"DATASET: read {value} ({which[value]}), but the run is {record.title}")
 
@@ -266,7 +269,6 @@ def measure_command(root: Path) -> click.Command:
 def _measure_kernel_quality(root: Path, record: RunRecord, answers: Answers) -> None:
     """Present the noisy test set and compute kernel quality, unless a draw would take more samples than there are."""
     from nalsm.evaluation import kernel_quality as measure
-    from nalsm.runs.noise_folder import open_noise
 
     if record.source.noise is None:
         say(f"kernel quality: skipped, {record.source.name} has no noisy test set", answers["quiet"])
@@ -291,7 +293,8 @@ def _measure_kernel_quality(root: Path, record: RunRecord, answers: Answers) -> 
 
 def _present_noisy(root: Path, record: RunRecord, answers: Answers) -> None:
     folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}
-    settings = settings_of(record, **folders, threads=answers["threads"], cluster=None, quiet=answers["quiet"])
+    given = {"threads": answers["threads"], "cluster": None, "quiet": answers["quiet"], "seed": None}
+    settings = settings_of(record, **folders, **given)  # no seed: that of the noisy counts there are, or else the run's
     TUNING.before_work()
     from nalsm.runs.noisy_test_set import NoiseRun
 

@@ -27,7 +27,6 @@ _FLAGS = ("seed", "engine", "threads", "cluster", "data_dir", "networks_dir", "o
 _HELP = {
     "seed": "seed of the noise (default: the run's own)",
     "overwrite": "delete the existing noisy counts",
-    "quiet": "print errors only",
 }
 
 
@@ -69,7 +68,7 @@ def _questions(model: str, dataset: str, root: Path) -> Sequence[Question]:
         if not answers["overwrite"] and noisy.recorded_parameters():
             noisy.open()
             noisy.require_unfinished()
-        if not run.source.own:
+        if not answers.get("data_file"):
             run.source.find(chosen_folder(answers, "data_dir", root))
 
     def agreeing(question: Question) -> Question:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nalsm.datasets import OWN, DataSource, find_source, is_known, source_of
-from nalsm.models import Knob
+from nalsm.models import MODELS, Knob
 from nalsm.network import TO_MAKE_ONE, network_path
 from nalsm.runs.folder import RunFolder
 from nalsm.runs.parameters import differences
@@ -177,6 +177,8 @@ class AnswerChecks:
             raise UserError("--keep-weights-every: a ridge readout has no cycles; leave out the one or the other")
 
     def init_ms(self, value: int, answers: Answers) -> None:
+        if not MODELS[self.model].initialisation:
+            return
         if self.dataset == OWN and answers.get("data_file") is None:
             return  # it is not known yet, and this check runs again when it is
         source = self.source(answers)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from made_runs import made_run
 from own_files import CLASSES, image_arrays, image_file, recording, recordings
 from small_runs import RUNNERS
 from stored_runs import stored_of
@@ -14,19 +15,21 @@ from nalsm.datasets import OWN, pack_events
 from nalsm.evaluation import MEASURES, kernel_quality
 from nalsm.models import MODELS
 from nalsm.network import Network, network_path
-from nalsm.programs.measures import _kernel_quality_questions
-from nalsm.programs.network import network_command
+from nalsm.programs.measures import _kernel_quality_questions, _present_noisy
+from nalsm.programs.network import _n_inputs, network_command
 from nalsm.programs.noise import noise_command
 from nalsm.programs.train import training_command
 from nalsm.report.sections import class_accuracy, raster
 from nalsm.report.shown_run import ShownRun
 from nalsm.runs.answer_checks import AnswerChecks
+from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import open_record
 from nalsm.support.errors import UserError
 from nalsm.sweep.findings import run_of
 from nalsm.sweep.plan import read_sweep, require_no_conflicts
 from nalsm.sweep.steps import Places, is_trained, steps_of
 
+FOLDERS = dict.fromkeys(("data_dir", "networks_dir", "output_dir"))  # none is given
 TINY = ("--init-samples=20", "--cycles=4", "--seed=5", "--sample-ms=80", "--init-ms=10")
 
 
@@ -84,6 +87,7 @@ def test_recordings_are_presented_for_their_duration(place):
     assert open_record(place / "train_data", 9).identity["sample_ms"] == 80
     with pytest.raises(UserError, match="--init-ms: a snapshot of own data leaves may last 77 ms at most"):
         asked(training_command("NALSM", OWN, place), [place / "leaves", -1, 10, 2, 4, 1, 1.1], "--init-ms=78")
+    AnswerChecks("LSM", OWN, place).init_ms(78, {"data_file": place / "leaves"})  # it shows no snapshots
 
 
 def test_refused_at_the_question(place):
@@ -163,6 +167,32 @@ def test_noise_measures_and_page(place):
     assert any(f"a {name}, presented for 80 ms" in raster(shown)[0] for name in CLASSES)
 
 
+def test_a_noise_program_says_that_the_data_file_is_gone(place):
+    place, _ = place
+    (place / "trees.npz").rename(place / "moved.npz")
+    with pytest.raises(UserError, match=r"trees\.npz, the data file of the run; put it back, or give --data-file"):
+        asked(noise_command("NALSM", OWN, place), [-1, 1], "--overwrite")
+    (place / "moved.npz").rename(place / "trees.npz")
+    shown = asked(noise_command("NALSM", OWN, place), [], "--help")
+    assert "print the result and errors only" in shown  # what --quiet does
+
+
+def test_measures_of_noisy_counts_that_are_not_complete(place):
+    """They go on with the seed with which the noise program began."""
+    place, _ = place
+    asked(noise_command("NALSM", OWN, place), [-1, 1, 1, 4, 1], "--quiet", "--overwrite", "--seed=9")
+    noisy = open_noise(open_record(place / "train_data", 1))
+    noisy.all_counts()[0].unlink()
+    _present_noisy(place, open_record(place / "train_data", 1), {**FOLDERS, "threads": 1, "quiet": True})
+    assert noisy.is_finished() and noisy.identity["seed"] == 9
+
+
+def test_a_network_for_values_that_are_no_probabilities(tmp_path):
+    """They need --rates image, which is asked for where they are shown."""
+    bright = {name: image_arrays()[name].astype(float) for name in ("x_train", "x_test")}
+    assert _n_inputs(str(image_file(tmp_path / "bright.npz", **bright))) == 20
+
+
 def test_kernel_quality_takes_as_many_of_each_class_as_there_are(place):
     place, _ = place
     asked(noise_command("NALSM", OWN, place), [-1, 2, 2, 4, 1], "--quiet", "--overwrite")
@@ -183,6 +213,12 @@ def test_kernel_quality_takes_as_many_of_each_class_as_there_are(place):
     question.check(question.parse("o"), answers)
     with pytest.raises(UserError, match=r"DATASET: read M \(MNIST\), but the run is .*own data leaves"):
         question.check("M", answers)
+
+
+def test_kernel_quality_of_a_data_set_without_noise(tmp_path):
+    made_run(tmp_path, 8, "started", dataset="Fashion-MNIST")
+    with pytest.raises(UserError, match=r"VERSION: version 8, .*: Fashion-MNIST has no noisy test set"):
+        _kernel_quality_questions(tmp_path)[1].check("M", {"version": 8, "output_dir": None})
 
 
 @pytest.mark.parametrize(("answer", "flags", "n_inputs"), [
