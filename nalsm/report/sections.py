@@ -183,13 +183,14 @@ def branching(run: ShownRun) -> Drawn:
     for split, batch in run.recorded_batches():
         by_split[split] = np.append(by_split.get(split, []), run.branching_factors(split, batch))
     factors = np.concatenate(list(by_split.values()))
-    if np.isnan(factors).all():
+    factors = factors[~np.isnan(factors)]
+    if not len(factors):
         raise Missing("no recorded sample has spikes between 29 ms after its beginning and 29 ms before its end")
-    mean, published = float(np.nanmean(factors)), run.published_of("branching_factor", "mean")
+    mean, published = float(factors.mean()), run.published_of("branching_factor", "mean")
     text = (
         f"How many spikes follow a spike of a neuron, for each that came before it, in the {len(factors)} recorded "
-        "samples. Near 1 activity neither dies out nor grows, which is called the edge of chaos; the mean here is "
-        f"{mean:.2f}. "
+        "samples that have a factor. Near 1 activity neither dies out nor grows, which is called the edge of chaos; "
+        f"the mean here is {mean:.2f}. "
     )
     if published:
         text += f"Published for {run.cell}: {published} ({published.kind}; {SOURCE})."
@@ -243,7 +244,7 @@ def weights(run: ShownRun) -> Drawn:
             f"are ±{rule.constants.weight_bound:g}, and a liquid synapse keeps its sign."
         )
     else:
-        text += "Nothing learns in this model: the weights stay as they are."
+        text += "This model has no initialisation: every presentation starts from these weights."
     alt = "Histograms of weights: " + "; ".join(
         f"{title} mean {part.mean():.2f}" for title, part in groups.items() if len(part)
     )

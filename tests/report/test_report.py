@@ -265,13 +265,15 @@ def test_model_without_initialisation(quick, tmp_path):
     made_run(tmp_path, model="LSM")
     page, missing = report(tmp_path, quick)
     assert not missing
-    assert "Nothing learns in this model" in page.text
+    assert "This model has no initialisation" in page.text
 
 
 def test_branching_factors_that_were_computed_are_used(quick, tmp_path):
     folder = made_run(tmp_path)
-    folder.write(folder.branching_factors("test", 1), {"per_sample": np.array([7.0, 8.0])})
-    assert "the mean here is 7.50" in report(tmp_path, quick)[0].text
+    folder.write(folder.branching_factors("test", 1), {"per_sample": np.array([7.0, np.nan, 8.0])})
+    text = report(tmp_path, quick)[0].text
+    assert "in the 2 recorded samples that have a factor. " in text
+    assert "the mean here is 7.50" in text
 
 
 def test_network_that_is_not_there_or_another(quick, tmp_path):
