@@ -18,7 +18,7 @@ _MARKERS = "osD^vP*X"
 _CYCLES_APART = 5  # times as many cycles from which on a linear axis would hide the shorter curves
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays do not compare
 class Shown:
     """What the pictures show of a setting: one run, or several networks or seeds.
 

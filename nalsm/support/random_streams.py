@@ -5,6 +5,8 @@ key, purpose and index are the other. So the numbers drawn for a sample do not d
 on batch size, order, thread count or a restart.
 """
 
+import operator
+
 import numpy as np
 
 # The numbers are part of every recorded result: never renumber, only add.
@@ -34,11 +36,13 @@ def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     """Return the generator of (seed, purpose, index).
 
     seed : 0..2**63-1; purpose : a key of PURPOSES; index : 0..2**48-1
-    Raises ValueError for a seed or index outside its range, KeyError for an unknown purpose.
+    Raises ValueError for a seed or index outside its range, TypeError for one that is no integer, KeyError for an
+    unknown purpose.
     """
+    seed, index = operator.index(seed), operator.index(index)
     if not 0 <= seed < SEED_LIMIT:
         raise ValueError(f"seed {seed} is outside 0..2**63-1")
     if not 0 <= index < 2**_INDEX_BITS:
         raise ValueError(f"stream index {index} is outside 0..2**{_INDEX_BITS}-1")
-    key = np.array([seed, (PURPOSES[purpose] << _INDEX_BITS) | int(index)], dtype=np.uint64)
+    key = np.array([seed, (PURPOSES[purpose] << _INDEX_BITS) | index], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key))

@@ -399,6 +399,12 @@ def test_axes_of_curves(cycles, scale):
     assert comparison_pictures.accuracies([Shown("x", [99.9])]).axes[1].get_xlim()[1] == 100
 
 
+def test_settings_of_one_name_are_told_apart():
+    """As a comparison does that shows the best ones only."""
+    rows = [Shown("NALSM, 2 runs", [], curves=[np.full(3, k)]) for k in range(2)]
+    assert [row in rows[1:] for row in rows] == [False, True]
+
+
 def test_histogram_of_branching_factors():
     factors = {"test": np.array([1.0, 1.2, np.nan]), "train": np.array([1.2] * 5)}
     axes = pictures.branching(factors, 1.24).axes[0]

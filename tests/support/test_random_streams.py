@@ -25,3 +25,10 @@ def test_each_seed_purpose_and_index_has_its_own_stream():
 def test_out_of_range(key):
     with pytest.raises(ValueError, match="outside"):
         stream(*key)
+
+
+@pytest.mark.parametrize("key", [(1.5, "network", 0), (None, "network", 0), (0, "network", 0.5)])
+def test_no_integers(key):
+    """A fraction would be the stream of another number."""
+    with pytest.raises(TypeError, match="integer"):
+        stream(*key)
