@@ -8,6 +8,7 @@ Recordings are packed into one folder by the first run that uses them. Simulated
 """
 
 import contextlib
+import errno
 import io
 import zipfile
 from pathlib import Path
@@ -107,7 +108,9 @@ def pack_folder(folder: Path, sizes: tuple[int, int], overwrite: bool = False, q
             say(f"{NAME}: {old} was packed by an earlier version and is no longer read; you can delete it", quiet)
         try:
             pack(recordings, path, overwrite, quiet)
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
             raise UserError(
                 f"{NAME}: recordings are packed once into {path}, which cannot be written ({error}); allow it, or link "
                 f"{folder} into a data folder of your own and name that with --data-dir"

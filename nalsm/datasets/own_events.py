@@ -124,7 +124,7 @@ class _Sensor:
             last_us = max(self.events(place)[3].max(initial=0) for place in range(len(self._places)))
             steps = min(int(np.rint(last_us / tick_us)) + 1, LONGEST)
         else:
-            steps = math.ceil(duration_ms / self.bin_ms) if 0 < duration_ms < math.inf else 0
+            steps = math.ceil(round(duration_ms / self.bin_ms, 9)) if 0 < duration_ms < math.inf else 0
         if not 1 <= steps <= LONGEST:
             raise UserError(
                 f"{self.path}: {duration_ms:g} ms in bins of {self.bin_ms:g} ms are {steps:,} bins, expected 1 to "

@@ -1,5 +1,6 @@
 """N-MNIST: recordings are found, checked, packed once and binned as the model specifies."""
 
+import errno
 import hashlib
 import os
 import resource
@@ -516,11 +517,12 @@ def test_fewer_packed_recordings_are_not_nmnist(monkeypatch, tmp_path):
         REAL.load(REAL.find(tmp_path))
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+@pytest.mark.parametrize("reason", ["EACCES", "EROFS"])
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch, reason):
     folder = write_tonic(tmp_path / "NMNIST")
 
     def refuse(*_):
-        raise PermissionError(13, "Permission denied")
+        raise OSError(getattr(errno, reason), "not here")
 
     monkeypatch.setattr(os, "mkdir", refuse)
     with pytest.raises(UserError, match=r"cannot be written.*--data-dir"):

@@ -71,6 +71,11 @@ def test_snapshots_are_windows_of_the_presentation(tmp_path):
         data.train.snapshots(np.array([4]), np.array([0]), 58, seed=1)
 
 
+def test_a_duration_of_whole_bins(tmp_path):
+    """As numbers of the computer, 1400 / 1.4 is a little more than 1000."""
+    assert packed(tmp_path / "leaves", duration_ms=1400, bin_ms=1.4).duration == 1000
+
+
 def test_channels_without_y_and_polarity(tmp_path):
     """As SHD's: 1 is the only polarity."""
     kind = np.dtype([("t", int), ("x", int), ("p", int)])
