@@ -51,7 +51,8 @@ class NoiseRun:
         recorded = None if settings.overwrite else folder.recorded_parameters()
         session.seed = session.choose_seed(recorded or trained)
         dataset = settings.source.load(data_path, settings.quiet)
-        self._require_unchanged("dataset_sha256", dataset.fingerprint, f"--data-dir: {dataset.name} in {data_path}")
+        flag = "--data-file" if settings.source.own else "--data-dir"
+        self._require_unchanged("dataset_sha256", dataset.fingerprint, f"{flag}: {dataset.name} in {data_path}")
         noisy = self.noise.added_to(dataset, session.seed)
         sizes = settings.sizes
         session.dataset = noisy.reduced(
@@ -61,9 +62,9 @@ class NoiseRun:
         folder.identity = identity = self._identity()
         if recorded:
             folder.require_same(recorded, identity)
+        weights = self._trained_weights()  # before noisy counts are deleted
 
         with folder.locked(settings.overwrite):
-            weights = self._trained_weights()
             session.start(identity)
             session.say(
                 f"{'going on with' if recorded else 'new'} {folder.subject} of version {settings.version}, "

@@ -173,6 +173,9 @@ def test_a_noise_program_says_that_the_data_file_is_gone(place):
     with pytest.raises(UserError, match=r"trees\.npz, the data file of the run; put it back, or give --data-file"):
         asked(noise_command("NALSM", OWN, place), [-1, 1], "--overwrite")
     (place / "moved.npz").rename(place / "trees.npz")
+    other = image_file(place / "other.npz", **image_arrays(seed=1))
+    with pytest.raises(UserError, match=r"--data-file: own data other\.npz in .* is not the one that version 1"):
+        asked(noise_command("NALSM", OWN, place), [-1, 1, 1, 4, 1], "--overwrite", f"--data-file={other}")
     shown = asked(noise_command("NALSM", OWN, place), [], "--help")
     assert "print the result and errors only" in shown  # what --quiet does
 
@@ -185,6 +188,11 @@ def test_measures_of_noisy_counts_that_are_not_complete(place):
     noisy.all_counts()[0].unlink()
     _present_noisy(place, open_record(place / "train_data", 1), {**FOLDERS, "threads": 1, "quiet": True})
     assert noisy.is_finished() and noisy.identity["seed"] == 9
+    weights = noisy.weights.rename(place / "weights")
+    with pytest.raises(UserError, match="the run is not initialised"):
+        asked(noise_command("NALSM", OWN, place), [-1, 1, 1, 4, 1], "--overwrite")
+    weights.rename(noisy.weights)
+    assert noisy.is_finished()  # nothing was deleted
 
 
 def test_a_network_for_values_that_are_no_probabilities(tmp_path):
