@@ -18,6 +18,8 @@ def tensorflow() -> ModuleType:
     with quiet_stderr():
         import tensorflow as tf
 
+        # Other shapes are another program: no fault of the caller's.
+        tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
         for gpu in tf.config.list_physical_devices("GPU"):
             with contextlib.suppress(RuntimeError):  # a notebook may have started TensorFlow already
                 tf.config.experimental.set_memory_growth(gpu, True)

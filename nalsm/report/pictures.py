@@ -158,7 +158,7 @@ def weights(groups: Mapping[str, np.ndarray], before: float, bound: float) -> Fi
     """
     figure = new_figure(5.6)
     panels = figure.subplots(2, 3).flat
-    largest = max(bound, before)
+    largest = max(bound, before) or 1.0  # a model can have weights of 0
     for axes, (title, values) in zip(panels, groups.items(), strict=False):
         both_signs = title == "input"
         low, high = (-largest, largest) if both_signs else (0, largest) if title.startswith("E") else (-largest, 0)

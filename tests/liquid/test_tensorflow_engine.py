@@ -7,6 +7,7 @@ import pytest
 
 from nalsm.encoding import poisson_rasters
 from nalsm.liquid import devices, open_liquid
+from nalsm.liquid.tensorflow_setup import tensorflow
 from nalsm.network import Network
 from nalsm.rules import APSTDP, STDP, AstrocyteSTDP, Static, equations_of
 from nalsm.support.tuning import TUNING
@@ -138,3 +139,10 @@ def test_a_gpu_gives_the_event_engines_spikes(rule, case):
     np.testing.assert_array_equal(again.weights, tensorflow.weights)
     parts = [open_liquid(network, "tensorflow").present(part, weights, rule) for part in np.split(rasters, [1, 4])]
     np.testing.assert_array_equal(np.concatenate([part.counts for part in parts]), event.counts)
+
+
+def test_programs_of_other_shapes_are_no_warning():
+    logger = tensorflow().get_logger()
+    text = "5 out of the last 5 calls to %s triggered tf.function retracing. Tracing is expensive"
+    assert not logger.filter(logger.makeRecord("tensorflow", 30, "", 0, text, ("present",), None))
+    assert logger.filter(logger.makeRecord("tensorflow", 30, "", 0, "%s is deprecated", ("it",), None))

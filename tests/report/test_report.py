@@ -399,6 +399,11 @@ def test_axes_of_curves(cycles, scale):
     assert comparison_pictures.accuracies([Shown("x", [99.9])]).axes[1].get_xlim()[1] == 100
 
 
+@pytest.mark.filterwarnings("error")
+def test_weights_of_zero():
+    assert pictures.weights({"E->E": np.zeros(3), "input": np.zeros(0)}, 0.0, 0.0).axes[1].get_xlim()[1] > 0
+
+
 def test_settings_of_one_name_are_told_apart():
     """As a comparison does that shows the best ones only."""
     rows = [Shown("NALSM, 2 runs", [], curves=[np.full(3, k)]) for k in range(2)]
