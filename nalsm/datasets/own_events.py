@@ -18,6 +18,7 @@ import numpy as np
 
 from nalsm.datasets.dataset import OWN, Dataset
 from nalsm.datasets.events import event_dataset
+from nalsm.datasets.nmnist import PACKED, PACKED_SIMULATED
 from nalsm.datasets.own import OwnData, number_classes, require_sizes
 from nalsm.datasets.packing import EventCode, PackedRecordings, Source, is_packed, pack
 from nalsm.storage.files import write_text
@@ -88,6 +89,8 @@ def pack_events(
 
 def require_new(path: Path, overwrite: bool) -> None:
     """Raise UserError if there is a file or a folder of recordings at `path` that must not be replaced."""
+    if path.name in (PACKED, PACKED_SIMULATED):
+        raise UserError(f"{path}: the N_MNIST programs take a folder of this name for theirs; choose another (--output)")
     if path.is_file():
         raise UserError(f"{path} is a file; recordings are packed into a folder, choose another name")
     if ((path / ABOUT).exists() or is_packed(path)) and not overwrite:

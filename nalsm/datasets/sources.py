@@ -85,7 +85,7 @@ class DataSource:
 
     @property
     def letter(self) -> str:
-        """The answer to WHICH_DATASET."""
+        """The answer to DATASET."""
         return "O" if self.own else self.network_kind
 
     @property

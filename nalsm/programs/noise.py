@@ -42,7 +42,7 @@ def noise_command(model: str, dataset: str, root: Path) -> click.Command:
         from nalsm.runs.noisy_test_set import NoiseRun
         from nalsm.support.resources import peak_memory_bytes
 
-        settings = _settings(model, dataset, root, answers)
+        settings = _settings(dataset, root, answers)
         TUNING.before_work()
         noisy = NoiseRun(settings, cluster_of(settings.machine.cluster))
         noisy.run()
@@ -118,7 +118,7 @@ def _trained_with(run: RunRecord, name: str) -> Any:
     return {**run.details, **run.identity, **run.knobs}.get(name)
 
 
-def _settings(model: str, dataset: str, root: Path, answers: dict[str, Any]) -> Settings:
+def _settings(dataset: str, root: Path, answers: dict[str, Any]) -> Settings:
     """Return the settings that the run was trained with, changed as the answers say."""
     run = open_record(chosen_folder(answers, "output_dir", root), answers["version"])
     folders = {name: chosen_folder(answers, name, root) for name in DEFAULT_FOLDERS}

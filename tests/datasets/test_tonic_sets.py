@@ -53,6 +53,11 @@ def pack(*arguments):
     return done.output.splitlines()[-1]
 
 
+def test_nmnist_is_not_packed_over_that_of_the_programs(tmp_path):
+    with pytest.raises(UserError, match=r"nmnist-packed: the N_MNIST programs take .*; choose another \(--output\)"):
+        pack("NMNIST", "--data-dir", tmp_path, "--overwrite")
+
+
 def test_shd(tmp_path):
     make_shd(tmp_path / "SHD")
     said = pack("shd", "--data-dir", tmp_path, "--bin-ms", "4", "--quiet")
