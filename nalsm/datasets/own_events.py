@@ -90,7 +90,7 @@ def pack_events(
 def require_new(path: Path, overwrite: bool) -> None:
     """Raise UserError if there is a file or a folder of recordings at `path` that must not be replaced."""
     if path.name in (PACKED, PACKED_SIMULATED):
-        raise UserError(f"{path}: the N_MNIST programs take a folder of this name for theirs; choose another (--output)")
+        raise UserError(f"{path}: N_MNIST programs take a folder of this name for theirs; choose another (--output)")
     if path.is_file():
         raise UserError(f"{path} is a file; recordings are packed into a folder, choose another name")
     if ((path / ABOUT).exists() or is_packed(path)) and not overwrite:

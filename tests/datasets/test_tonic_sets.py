@@ -54,7 +54,7 @@ def pack(*arguments):
 
 
 def test_nmnist_is_not_packed_over_that_of_the_programs(tmp_path):
-    with pytest.raises(UserError, match=r"nmnist-packed: the N_MNIST programs take .*; choose another \(--output\)"):
+    with pytest.raises(UserError, match=r"nmnist-packed: N_MNIST programs take .*; choose another \(--output\)"):
         pack("NMNIST", "--data-dir", tmp_path, "--overwrite")
 
 
