@@ -111,12 +111,6 @@ class TensorFlowLiquid(Liquid):
         sample = _COPIES * weights + 34 * self.network.n_neurons + 2 * steps * self.network.n_inputs
         return at_once * sample + 4 * weights
 
-    def _prepare(
-        self, rasters: np.ndarray, weights: np.ndarray, rule: Rule, record: Record
-    ) -> tuple[np.ndarray, Run, dict[int, int]]:
-        rasters, run, places = super()._prepare(rasters, weights, rule, record)
-        return np.minimum(rasters, 1), run, places  # the program multiplies pulses by their current
-
     def _rows_for(self, rule: Rule) -> program.Rows:
         """Return the network as the program takes it, with the bounds of the rule."""
         bound, network = rule.constants.weight_bound, self.network

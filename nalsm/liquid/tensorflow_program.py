@@ -198,7 +198,7 @@ def _run(rows, neuron, numbers, state, pulses, record, equations):
     astrocyte = tf.zeros((steps, n_samples)) if record else ()
 
     def fire(t, state, spikes):
-        state = _fire(rows, neuron, numbers, state, tf.cast(pulses[t], tf.float32))
+        state = _fire(rows, neuron, numbers, state, tf.cast(pulses[t] != 0, tf.float32))
         return state, tf.tensor_scatter_nd_update(spikes, [[t]], _packed(state.fired)[None]) if record else ()
 
     def learn(t, state, astrocyte):
