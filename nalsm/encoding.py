@@ -103,9 +103,11 @@ def raster_from_events(x: np.ndarray, y: np.ndarray, p: np.ndarray, t_us: np.nda
     and events at `steps` ms or later, are dropped. Several events of a pixel in one ms make one pulse.
 
     x, y : int [n], pixel; p : int [n], polarity 0 or 1; t_us : int [n], microseconds
-    Raises ValueError for other polarities.
+    Raises ValueError for other polarities, and for arrays of different lengths.
     """
     x, y, p, t_us = (np.asarray(values).astype(np.int64) for values in (x, y, p, t_us))
+    if len({x.shape, y.shape, p.shape, t_us.shape}) > 1:
+        raise ValueError(f"x, y, p and t_us have the shapes {x.shape}, {y.shape}, {p.shape} and {t_us.shape}")
     if np.any((p != 0) & (p != 1)):
         raise ValueError("polarities must be 0 or 1")
     ms = np.rint(t_us / 1000).astype(np.int64)

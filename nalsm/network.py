@@ -12,6 +12,7 @@ Source: Ivanov and Michmizos, NeurIPS 2021, section 3 and supplement.
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -102,9 +103,9 @@ class Network:
             "sign": sign[order].astype(np.int8),
         }
         for name in ("n_exc", "n_inh", "n_inputs"):
-            fields[name] = int(getattr(self, name))
-        fields["dims"] = None if self.dims is None else tuple(map(int, self.dims))
-        fields["seed"] = None if self.seed is None else int(self.seed)
+            fields[name] = operator.index(getattr(self, name))
+        fields["dims"] = None if self.dims is None else tuple(map(operator.index, self.dims))
+        fields["seed"] = None if self.seed is None else operator.index(self.seed)
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         self._check()
@@ -202,9 +203,10 @@ class Network:
         Every liquid synapse exists independently with exactly the probability of the module's docstring.
         Exactly floor(0.15 * R * I) input synapses exist, and all choices of them are equally likely.
         constants : in place of the published ones
-        Raises ValueError for sizes below 1, negative numbers of inputs, and seeds outside 0..2**63-1.
+        Raises ValueError for sizes below 1, negative numbers of inputs, and seeds outside 0..2**63-1, TypeError for
+        fractions.
         """
-        dims = tuple(int(size) for size in dims)
+        dims = tuple(map(operator.index, dims))
         if len(dims) != 3 or min(dims) < 1 or n_inputs < 0:
             raise ValueError(f"cannot make a network of {dims} neurons with {n_inputs} inputs")
         constants = constants or NetworkConstants()

@@ -202,6 +202,15 @@ def test_events_that_are_dropped():
     assert not raster_from_events([], [], [], [], 10).any()
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_events_of_different_lengths_are_refused(place):
+    """Also one polarity for all."""
+    events = [[1, 1]] * 4
+    events[place] = [1]
+    with pytest.raises(ValueError, match="have the shapes"):
+        raster_from_events(*events, 5)
+
+
 def test_events_of_one_ms_are_one_pulse():
     raster = raster_from_events([3, 3, 3, 3], [4, 4, 4, 4], [0, 0, 0, 1], [1000, 1100, 1400, 1000], 3)
     assert np.argwhere(raster).tolist() == [[1, 4 * 34 + 3], [1, 1156 + 4 * 34 + 3]]

@@ -212,6 +212,14 @@ def test_what_can_be_saved_can_be_loaded(tmp_path):
             replace(network, **wrong)
 
 
+def test_fractions_are_refused():
+    """They were cut off: a grid of 2.9 was one of 2."""
+    network = Network.generate((2, 2, 3), 5, seed=1)
+    for call in (lambda: Network.generate((2.9, 2, 3), 5, seed=1), lambda: replace(network, n_exc=10.7, n_inh=2)):
+        with pytest.raises(TypeError, match="integer"):
+            call()
+
+
 def test_equal_networks():
     one, same, other = (Network.generate((2, 2, 3), 5, seed) for seed in (1, 1, 2))
     assert one == same

@@ -82,15 +82,17 @@ class Liquid(ABC):
     def initial_state(self, absolute_weight: float | None = None, weights: np.ndarray | None = None) -> LiquidState:
         """Return the state before initialisation: the weights given, and traces and calcium of 0.
 
-        absolute_weight : absolute value of every weight; signs are those of the network
+        absolute_weight : absolute value of every weight, 0 or more; signs are those of the network
         weights : float32 [S], in the network's order
-        Raises ValueError unless exactly one of the two is given, for weights of a wrong shape, and for weights
-        that are not finite or larger than 1e6.
+        Raises ValueError unless exactly one of the two is given, for weights of a wrong shape, for weights that are not
+        finite or larger than 1e6, and for a negative absolute value.
         """
         network = self.network
         if (absolute_weight is None) == (weights is None):
             raise ValueError("give either absolute_weight or weights")
         if absolute_weight is not None:
+            if absolute_weight < 0:
+                raise ValueError(f"absolute_weight must be 0 or more, not {absolute_weight}")
             weights = network.sign * float(absolute_weight)
             self._check_weights(weights)  # as float64, before it can overflow
         weights = np.array(weights, dtype=np.float32)

@@ -149,8 +149,8 @@ class Readout:
             raise ValueError(f"a readout is trained for one cycle at least, not {cycles}")
         train = CountBlock.of_batches(counts, labels, batch_size)
         valid = CountBlock.of_batches(*validation, batch_size) if validation else []
-        if not train:
-            raise ValueError("a readout cannot be fitted to no samples")
+        if not train or (validation and not valid):
+            raise ValueError("a readout cannot be fitted to no samples, or chosen by none")
         self.restore({name: np.zeros_like(array) for name, array in self.state().items()})
         best, kept = -1, self.state()
         for _ in range(cycles):

@@ -570,6 +570,8 @@ def test_initial_state(engine, busy):
         liquid.initial_state()
     with pytest.raises(ValueError, match="either"):
         liquid.initial_state(absolute_weight=1.0, weights=weights)
+    with pytest.raises(ValueError, match="0 or more"):
+        liquid.initial_state(absolute_weight=-1.0)
     for wrong in (weights[:-1], np.append(weights, 1), weights[None], np.float32(1)):
         with pytest.raises(ValueError, match="shape"):
             liquid.initial_state(weights=wrong)

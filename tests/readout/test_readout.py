@@ -485,6 +485,8 @@ def test_fit_uses_all_samples_and_predicts_each_by_itself():
     assert [fitted.predict(counts[k : k + 1])[0] for k in range(120)] == predicted.tolist()
     with pytest.raises(ValueError, match="no samples"):
         fitted.fit(counts[:0], labels[:0])
+    with pytest.raises(ValueError, match="chosen by none"):
+        fitted.fit(counts, labels, validation=(counts[:0], labels[:0]))
 
 
 def test_fit_refuses_what_does_not_fit():
