@@ -71,6 +71,8 @@ def main(
         return
     stored, cells_to_run = _by_store(cells, places, page)
     if only_list:
+        for outcome in stored:
+            say(f"{outcome.cell.title}: done")
         outcomes = _list(cells_to_run, places)
         _say_what_is_left(cells, cells_to_run, places, page)
     else:
