@@ -170,7 +170,7 @@ class Readout:
         Of equal logits the first counts. Raises ValueError for another number of neurons.
         """
         if not isinstance(counts, CountBlock):
-            return self.predict(CountBlock.pack(np.asarray(counts)[None], largest=self._largest))[0]
+            return self.predict(_one_batch(counts, None, self._largest))[0]
         block = counts
         self._require_fitting(block)
         n_shares = self._team.size_for(block.counts.size)
@@ -230,11 +230,13 @@ class Readout:
         return labels
 
 
-def _one_batch(counts: np.ndarray, labels: np.ndarray, largest: float | None = None) -> CountBlock:
-    block = CountBlock.pack(np.asarray(counts)[None], np.asarray(labels)[None], largest)
-    if not block.n_samples:
+def _one_batch(counts: np.ndarray, labels: np.ndarray | None, largest: float | None = None) -> CountBlock:
+    counts = np.asarray(counts)
+    if counts.ndim != 2:
+        raise ValueError(f"counts must be [n, R], not {list(counts.shape)}")
+    if labels is not None and not len(counts):
         raise ValueError("a batch has one sample at least, not 0")
-    return block
+    return CountBlock.pack(counts[None], None if labels is None else np.asarray(labels)[None], largest)
 
 
 def _target_probabilities(n_classes: int) -> tuple[np.float32, np.float32]:

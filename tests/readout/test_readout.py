@@ -444,6 +444,10 @@ def test_wrong_sizes_are_refused():
     for call in (readout.train_batch, readout.accuracy):
         with pytest.raises(ValueError, match="one sample at least"):
             call(np.ones((0, 4), int), np.zeros(0, int))
+        with pytest.raises(ValueError, match="every sample needs a label"):
+            call(np.ones((2, 4), int), None)
+    with pytest.raises(ValueError, match=r"\[n, R\], not \[4\]"):
+        readout.predict(np.ones(4, int))
     with pytest.raises(ValueError, match="do not fit"):
         Readout.from_parameters(np.zeros((4, 3)), np.zeros(4))
     with pytest.raises(ValueError, match="two classes"):
