@@ -69,7 +69,7 @@ def published_sentence(run: ShownRun) -> str:
             "N-MNIST must not be compared with this one."
         )
     if run.published is None:
-        return f"There is no published figure for {run.cell} with this network size."
+        return f"There is no published figure for {run.cell} with this network size and these constants."
     text = (
         f"Published for {run.cell}: {run.published} % (mean and standard deviation "
         f"over {run.published.networks} networks of {run.n_liquid} neurons, {run.published.kind}; {SOURCE})."
@@ -195,7 +195,7 @@ def branching(run: ShownRun) -> Drawn:
     if published:
         text += f"Published for {run.cell}: {published} ({published.kind}; {SOURCE})."
     else:
-        text += "There is no published figure for this model, data and network size."
+        text += "There is no published figure for this model, data, network size and constants."
     if run.record.model.name == "NALSM":
         text += _best_published(run)
     alt = f"Branching factor of {len(factors)} samples, mean {mean:.2f}"

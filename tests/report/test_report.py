@@ -7,6 +7,7 @@ import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from nalsm.network import network_path
 from nalsm.programs.report import report_command
 from nalsm.report import comparison_pictures, pictures, write_comparison, write_report
 from nalsm.report.comparison_pictures import Shown
-from nalsm.report.sections import confusion_matrix
+from nalsm.report.sections import confusion_matrix, published_sentence
 from nalsm.report.shown_run import ShownRun
 from nalsm.runs.noise_folder import open_noise
 from nalsm.support.errors import DamagedFile, UserError
@@ -397,6 +398,12 @@ def test_axes_of_curves(cycles, scale):
     assert axes.get_xscale() == scale
     assert axes.get_ylim()[1] == 100
     assert comparison_pictures.accuracies([Shown("x", [99.9])]).axes[1].get_xlim()[1] == 100
+
+
+def test_why_there_is_no_published_figure():
+    """Another constant is a reason too."""
+    run = SimpleNamespace(record=SimpleNamespace(is_simulated=False), published=None, cell="NALSM on MNIST")
+    assert "NALSM on MNIST with this network size and these constants." in published_sentence(run)
 
 
 @pytest.mark.filterwarnings("error")
