@@ -40,7 +40,7 @@ def main(versions: Sequence[int], output_dir: Path) -> None:
     Nothing is written. The runs keep the accuracy of the readout that they were made with.
     """
     found = {status.version: status for status in list_runs(output_dir) if status.version is not None}
-    chosen = versions or [
+    chosen = list(dict.fromkeys(versions)) or [
         version for version, status in found.items() if (status.state, status.readout) == ("finished", PUBLISHED)
     ]
     for version in versions:

@@ -118,6 +118,7 @@ def test_the_distance_is_that_of_the_runs(both):
     assert row[2:4] == [f"{100 * published.test:.2f}", f"{100 * ridge.test:.2f}"]
     assert float(row[5].removesuffix(" |")) == pytest.approx(100 * (ridge.test - published.test), abs=0.006)
     assert "| 7 |" not in shown.output
+    assert CliRunner().invoke(main, ["8", "8", f"--output-dir={place}/train_data"]).output == shown.output
     refused = CliRunner().invoke(main, ["7", f"--output-dir={place}/train_data"])
     assert "7 is no finished run with the published readout" in str(refused.exception)
     lost = CliRunner().invoke(main, [f"--output-dir={place}/none"])
