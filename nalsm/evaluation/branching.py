@@ -29,7 +29,7 @@ from nalsm.network import Network
 from nalsm.runs.names import LABELS, SAMPLE_IDS, SPLITS
 from nalsm.runs.record import RunRecord
 from nalsm.runs.recording import RecordingConstants, recorded_samples, recording_of
-from nalsm.support.constants import Constants, chosen, constant, constants_of, differing
+from nalsm.support.constants import Constants, as_text, chosen, constant, constants_of, differing
 from nalsm.support.errors import DamagedFile, UserError
 
 
@@ -215,6 +215,11 @@ def _read(run: RunRecord) -> dict | None:
     return {"mean": round(mean_of_known(factors), 6), "samples": samples, **known[0].constants}
 
 
+def _text(values: Mapping[str, Any]) -> str:
+    others = as_text({name: values[name] for name in vars(PUBLISHED) if name in values})
+    return f"{values['mean']:.3f} ({values['samples']} samples{''.join(f', {text}' for text in others)})"
+
+
 def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> dict[str, Published]:
     figure = published_branching(model, dataset, n_liquid, knobs)
     return {"mean": figure} if figure else {}
@@ -241,7 +246,7 @@ MEASURE = Measure(
     files=lambda run: [batch.factors for batch in recorded_batches(run)],
     read=_read,
     published=_published,
-    text=lambda values: f"{values['mean']:.3f} ({values['samples']} samples)",
+    text=_text,
     parameters=vars(PUBLISHED),
     picture="branching",
     impossible=_impossible,

@@ -31,7 +31,7 @@ from nalsm.evaluation.paper import Published, published_kernel_quality
 from nalsm.models import Knobs
 from nalsm.runs.noise_folder import open_noise
 from nalsm.runs.record import RunRecord, read_counts
-from nalsm.support.constants import constants_of
+from nalsm.support.constants import as_text, constants_of
 from nalsm.support.errors import DamagedFile, UserError
 from nalsm.support.random_streams import stream
 from nalsm.support.resources import cores
@@ -263,9 +263,11 @@ def _read(run: RunRecord) -> dict | None:
     return kept and {**{name: round(float(kept.ranks[name].mean()), 6) for name in ("SP", "AP")}, **kept.parameters}
 
 
-def draws_text(parameters: Mapping[str, int]) -> str:
-    """Return the parameters of draws (draws, per_class, seed) in words."""
-    return "{draws} draws of {per_class} samples of each class, seed {seed}".format(**parameters)
+def draws_text(parameters: Mapping[str, Any]) -> str:
+    """Return the parameters of draws (draws, per_class, seed, and noise if it is not the published one) in words."""
+    noise = as_text({name: parameters[name] for name in vars(NoiseConstants()) if name in parameters})
+    draws = "{draws} draws of {per_class} samples of each class, seed {seed}".format(**parameters)
+    return ", ".join([draws, *noise])
 
 
 def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = None) -> dict[str, Published]:

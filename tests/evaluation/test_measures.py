@@ -54,6 +54,16 @@ def test_kernel_quality_with_other_parameters_is_not_the_published_measure(recor
     assert KERNEL.is_done(record, {"draws": 1000, "per_class": 100, "seed": 0, **other})
 
 
+def test_other_constants_are_shown():
+    """On pages the published figure stands beside the value."""
+    branching = {"mean": 1.5, "samples": 20}
+    assert MEASURES["branching_factor"].text(branching) == "1.500 (20 samples)"
+    others = {**branching, "branching_window_ms": 8}
+    assert MEASURES["branching_factor"].text(others) == "1.500 (20 samples, branching_window_ms=8)"
+    ranks = {"SP": 990.0, "AP": 980.0, "draws": 20, "per_class": 100, "seed": 0, "image_noise": 60.0}
+    assert KERNEL.text(ranks).endswith("(20 draws of 100 samples of each class, seed 0, image_noise=60)")
+
+
 def test_kernel_quality_files_without_the_number_of_draws(record):
     """Files of earlier versions count as many draws as they have ranks."""
     for draws, done in ((20, False), (1000, True)):
