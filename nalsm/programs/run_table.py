@@ -124,7 +124,7 @@ def table(statuses: Iterable[RunStatus], width: int | None = None) -> str:
     if any(status.working for status in statuses):
         lines.append("+: a process is working on the run")
     lines += [
-        f"{Path(status.folder).name}: cannot be read: {_printable(status.problem)}"
+        _printable(f"{Path(status.folder).name}: cannot be read: {status.problem}")
         for status in statuses if status.problem
     ]  # fmt: skip
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from small_runs import ROOT, assert_one_line_error, environment, folder_contents
 
 from nalsm.evaluation import MEASURES, kernel_quality
 from nalsm.programs.run_table import SORTS, sorted_by, table
-from nalsm.runs.listing import list_runs, read_status
+from nalsm.runs.listing import RunStatus, list_runs, read_status
 from nalsm.runs.noise_folder import open_noise
 from nalsm.storage.checksum import content_checksum
 
@@ -140,6 +140,11 @@ def test_the_table_fits(tmp_path, width):
     assert max(map(len, lines)) <= width
     assert ("SECONDS" in lines[0]) == (width == 200)
     assert ("…" in lines[2]) == (width < 200)
+
+
+def test_a_folder_with_a_name_for_the_terminal():
+    text = table([RunStatus("train_data/ver_\n\x1b[2J", problem="its name is not ver_<number>")], 80)
+    assert len(text.splitlines()) == 3 and "\x1b" not in text
 
 
 def test_sort_and_csv(tmp_path):
