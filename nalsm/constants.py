@@ -6,6 +6,7 @@ A constant is a field of the dataclass that owns it. A new one is a field there;
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from nalsm.console.questions import Question
@@ -125,11 +126,9 @@ def is_used(name: str, model: Model, source: DataSource) -> bool:
         return source.longest_snapshot is not None and model.initialisation is not None
     if group is not RuleConstants:
         return True
-    knobs = {knob.name: knob.low for knob in model.knobs}
-    presentation = model.presentation(knobs)
-    rules = [presentation, *([model.initialisation(knobs)] if model.initialisation else [])]
-    if name == "presentation_decay":
-        return presentation.learns
+    choices = product(*([(knob.name, value) for value in knob.choices or (knob.low,)] for knob in model.knobs))
+    makes = [model.presentation, *([model.initialisation] if model.initialisation else [])]
+    rules = [make(dict(knobs)) for knobs in choices for make in makes[: 1 if name == "presentation_decay" else 2]]
     needed = {"astrocyte": "has_astrocyte", "calcium": "uses_calcium"}.get(name.split("_", maxsplit=1)[0], "learns")
     return any(getattr(rule, needed) for rule in rules)
 

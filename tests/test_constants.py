@@ -13,7 +13,8 @@ from nalsm.console.questions import command
 from nalsm.constants import BRANCHING, GROUPS, NETWORK, NOISE, TABLE, TRAINING, checked, is_used, parsed, questions
 from nalsm.datasets import DATA_SOURCES
 from nalsm.liquid.neuron import NeuronConstants
-from nalsm.models import MODELS
+from nalsm.models import MODELS, Knob, Model
+from nalsm.rules import STDP, Static
 from nalsm.support.constants import chosen, differing
 from nalsm.support.errors import UserError
 
@@ -117,6 +118,16 @@ def test_what_matters_to_a_model_and_a_data_set():
 def program(model, dataset):
     table = questions(TRAINING, MODELS[model], lambda _answers: DATA_SOURCES[dataset])
     return command("train", "", table, lambda answers: None)
+
+
+def test_what_matters_to_a_model_whose_knob_chooses_the_rule():
+    def rule(knobs, _constants=None):
+        return {"none": Static(), "stdp": STDP()}[knobs["kind"]]
+
+    kind = Knob("kind", "KIND", "kind", 0, 0, "which rule", choices=("none", "stdp"))
+    model, mnist = Model("own", (kind,), 1.0, None, rule), DATA_SOURCES["MNIST"]
+    found = [is_used(name, model, mnist) for name in ("trace_step", "presentation_decay", "calcium_tau_ms")]
+    assert found == [True, True, False]
 
 
 @pytest.mark.parametrize(("model", "dataset", "text", "answers", "words"), [
