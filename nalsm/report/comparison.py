@@ -57,7 +57,8 @@ def _shown(members: list["ShownRun"], with_knobs: bool) -> Shown:
     lines += first.knobs.split(", ") if with_knobs else []
     tested = [run for run in members if run.status.accuracies]
     tests = [100 * run.status.accuracies["test"] for run in tested]
-    factors = [MEASURES["branching_factor"].read(run.record) for run in tested]
+    measure = MEASURES["branching_factor"]
+    factors = [measure.read_with(run.record, measure.parameters) for run in tested]  # no others in one picture
     return Shown(
         label="\n".join(lines), tests=tests, published=first.published, is_reduced=first.is_reduced,
         curves=[curve for run in members if len(curve := _curve(run))],

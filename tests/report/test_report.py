@@ -374,8 +374,14 @@ def test_runs_of_one_setting_share_a_place(quick, tmp_path):
     arrays, _ = folder.read(folder.accuracies)
     folder.write(folder.accuracies, {**arrays, "ACUM_TST_ACC_l": arrays["ACUM_TST_ACC_l"] - 0.1})
     made_run(tmp_path, 3, knobs={"astrocyte_weight": 0.1})
-    write_comparison([data(tmp_path, version) for version in (1, 2, 3)], tmp_path / "page.html", quick)
-    assert drawn(Page(tmp_path / "page.html"))[0]["aria-label"] == (
+    runs = [data(tmp_path, version) for version in (1, 2, 3)]
+    for shown, constants in zip(runs, ({}, {}, {"branching_window_ms": 8}), strict=True):
+        folder = shown.record.folder
+        folder.write(folder.branching_factors("test", 1), {"per_sample": np.array([1.2])}, constants)
+    write_comparison(runs, tmp_path / "page.html", quick)
+    labels = [picture["aria-label"] for picture in drawn(Page(tmp_path / "page.html"))]
+    assert labels[2] == "Test accuracy against branching factor of 2 runs", "the third one is another measure"
+    assert labels[0] == (
         "NALSM, 2 runs, MNIST (reduced), astrocyte weight 0.015: 85.00 % (80.00 to 90.00 %); "
         "3: NALSM, MNIST (reduced), astrocyte weight 0.1: 90.00 %"
     )
