@@ -201,7 +201,8 @@ class NALSMClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, Transfor
         return chosen(group, self.constants or {})
 
     def _require_sizes(self) -> None:
-        for name, least in (("sample_ms", 1), ("init_ms", 1), ("init_samples", 0), ("batch_size", 1), ("cycles", 1)):
+        smallest = {"sample_ms": 1, "init_samples": 0, "init_ms": 1, "batch_size": 1, "cycles": 1, "seed": 0}
+        for name, least in smallest.items():
             value = getattr(self, name)
             if not (isinstance(value, int | np.integer) and value >= least) and (name, value) != ("init_samples", None):
                 raise ValueError(f"{name} must be a whole number, {least} or more, not {value!r}")

@@ -169,6 +169,7 @@ def test_in_pipelines_and_searches(digits):
         ({"model": "LSM", "knobs": {"astrocyte_density": 0.5}}, "the knobs of LSM: initial_weight"),
         ({"cycles": 0}, "cycles must be a whole number, 1 or more, not 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number, 1 or more, not 2.5"),
+        ({"seed": None}, "seed must be a whole number, 0 or more, not None"),
         ({"init_samples": -1}, "init_samples must be a whole number, 0 or more, not -1"),
         ({"validation_fraction": 1.0}, "validation_fraction must be 0 or more and below 1, not 1.0"),
         ({"validation_fraction": -0.5}, "validation_fraction must be"),
