@@ -130,10 +130,16 @@ class RecordedBatch:
     factors: Path
 
 
-def recorded_batches(run: RunRecord) -> list[RecordedBatch]:
-    """Return the batches whose spikes a run keeps or will keep. Raises UserError if it keeps none."""
+def recorded_batches(run: RunRecord, constants: BranchingConstants | None = None) -> list[RecordedBatch]:
+    """Return the batches whose spikes a run keeps or will keep.
+
+    Raises UserError if it keeps none, or if its presentations are too short for the windows of given constants.
+    """
+    reason = _too_short(run.identity["sample_ms"], constants) if constants else ""
+    if reason:
+        raise UserError(f"VERSION: the run in {run.folder.path} has no branching factor: {reason}")
     folder, recording = run.folder, run.recording
-    batches = [
+    batches = kept = [
         RecordedBatch(split, number, folder.spikes(split, number), folder.branching_factors(split, number))
         for split in SPLITS
         for number in range(run.sizes[split] // run.batch_size)
@@ -149,11 +155,19 @@ def recorded_batches(run: RunRecord) -> list[RecordedBatch]:
     if not batches:
         reason = (
             "an earlier version trained it, which kept those of one batch in 10,000 samples of a split only"
-            if recording.recorded_samples
-            else "it was trained with --set recorded_samples=0"
+            if kept
+            else "its recorded_every and recorded_samples leave none"
         )
         raise UserError(f"VERSION: the run in {folder.path} keeps no spikes: {reason}")
     return batches
+
+
+def _too_short(sample_ms: int, constants: BranchingConstants) -> str:
+    """Return why no spike of a presentation can have its windows, "" if one can."""
+    shortest = 2 * (constants.branching_margin_ms + constants.branching_window_ms) + 1
+    if sample_ms >= shortest:
+        return ""
+    return f"a presentation of {sample_ms} ms is too short for it: it takes {shortest} ms or more"
 
 
 def compute(run: RunRecord, network: Network, batch: RecordedBatch, constants: BranchingConstants = PUBLISHED) -> None:
@@ -227,10 +241,9 @@ def _published(model: str, dataset: str, n_liquid: int, knobs: Knobs | None = No
 
 def _impossible(settings: Mapping[str, Any], source: DataSource) -> str:
     values = settings.get("constants") or {}
-    own = chosen(BranchingConstants, values)
-    shortest = 2 * (own.branching_margin_ms + own.branching_window_ms) + 1
-    if settings["sample_ms"] < shortest:
-        return f"a presentation of {settings['sample_ms']} ms is too short for it: it takes {shortest} ms or more"
+    reason = _too_short(settings["sample_ms"], chosen(BranchingConstants, values))
+    if reason:
+        return reason
     sizes = [settings[f"{split}_samples"] for split in SPLITS]
     constants = recording_of(sizes, values)
     batches = range(max(sizes) // settings["batch_size"])

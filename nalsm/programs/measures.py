@@ -79,9 +79,9 @@ def compute_branching_factors(root: Path) -> None:
         from nalsm.evaluation.branching import recorded_batches
 
         record = _record(root, answers, answers["version"])
-        batches = recorded_batches(record)
-        network = record.load_network(chosen_folder(answers, "networks_dir", root))
         constants = chosen(BranchingConstants, parsed(answers["constants"], BRANCHING))
+        batches = recorded_batches(record, constants)
+        network = record.load_network(chosen_folder(answers, "networks_dir", root))
         with record.folder.locked():
             _compute_missing(record, network, batches, constants, answers["quiet"])
         _say_branching_factors(record, batches, answers["quiet"])
@@ -304,18 +304,18 @@ def _present_noisy(root: Path, record: RunRecord, answers: Answers) -> None:
 def _measure_branching_factor(root: Path, record: RunRecord, answers: Answers) -> None:
     from nalsm.evaluation.branching import MEASURE, recorded_batches
 
-    done = MEASURE.read_with(record)
+    constants, done = BranchingConstants(), MEASURE.read_with(record)
     if done:
         say(f"{MEASURE.title}: computed before: {MEASURE.text(done)}", answers["quiet"])
         return
     try:
-        batches = recorded_batches(record)
+        batches = recorded_batches(record, constants)
     except UserError as error:
         say(f"{MEASURE.title}: skipped, {str(error).removeprefix('VERSION: ')}", answers["quiet"])
         return
     network = record.load_network(chosen_folder(answers, "networks_dir", root))
     with record.folder.locked():
-        _compute_missing(record, network, batches, BranchingConstants(), answers["quiet"])
+        _compute_missing(record, network, batches, constants, answers["quiet"])
     _say_branching_factors(record, batches, answers["quiet"])
 
 

@@ -181,6 +181,20 @@ def test_lists_and_pages_name_constants_and_compare_with_no_published_figure(tmp
     assert shown.published is not None, "which spikes are kept changes no accuracy"
 
 
+@pytest.mark.parametrize(("changes", "constants", "words"), [
+    ({"sample_ms": 58}, branching.PUBLISHED, "a presentation of 58 ms is too short for it: it takes 59 ms or more"),
+    ({"sample_ms": 59}, branching.BranchingConstants(branching_window_ms=5), "it takes 61 ms or more"),
+    ({"constants": {"recorded_every": 500}}, None, "keeps no spikes: its recorded_every and recorded_samples leave n"),
+    ({"constants": {"recorded_samples": 0}}, branching.PUBLISHED, "keeps no spikes: its recorded_every"),
+])  # fmt: skip
+def test_runs_that_cannot_have_a_branching_factor(tmp_path, changes, constants, words):
+    """It is said before anything is computed."""
+    record = made_record(tmp_path, **{"sample_ms": 59, **changes})
+    with pytest.raises(UserError, match=words):
+        branching.recorded_batches(record, constants)
+    assert branching.recorded_batches(made_record(tmp_path, 8, "initialised", sample_ms=59), branching.PUBLISHED)
+
+
 def test_which_samples_keep_their_spikes():
     constants = RecordingConstants(recorded_every=1000, recorded_samples=4)
     assert [batch for batch in range(20) if recorded_samples(batch, 250, constants)] == [3, 7, 11, 15, 19]
