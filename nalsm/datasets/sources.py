@@ -12,7 +12,7 @@ from typing import Any
 from nalsm.datasets import fashion_mnist, mnist, nmnist, noise, own_events, own_images
 from nalsm.datasets.dataset import N_CLASSES, OWN, SIMULATED, Dataset
 from nalsm.datasets.own import OwnData
-from nalsm.datasets.packing import NMNIST_CODE, longest_snapshot
+from nalsm.datasets.packing import NMNIST_CODE, is_packed, longest_snapshot
 from nalsm.encoding import N_EVENT_INPUTS, N_PIXEL_INPUTS
 from nalsm.support.constants import plain
 from nalsm.support.errors import UserError
@@ -61,6 +61,7 @@ class DataSource:
     noise : None if there is no noisy test set
     longest_snapshot : ms that a snapshot of the initialisation may last, because recordings end; None: any
     sample_ms : length of a presentation in ms, if nothing else is asked for
+    is_ready : path of the data -> whether they can be loaded without writing files
     own : the summary of a data file that the user brought; None for the data sets of the paper
     """
 
@@ -76,6 +77,7 @@ class DataSource:
     noise: Noise | None = None
     longest_snapshot: int | None = None
     sample_ms: int = 250
+    is_ready: Callable[[Path], bool] = Path.exists
     own: OwnData | None = None
 
     @property
@@ -127,7 +129,7 @@ _TABLE = (
     DataSource(
         nmnist.NAME, "N_MNIST", nmnist.find, nmnist.load, "N", N_EVENT_INPUTS,
         noise=Noise("event_noise_ms", _STRENGTHS.event_noise_ms, noise.shifted_event_test_set),
-        longest_snapshot=NMNIST_CODE.longest_snapshot,
+        longest_snapshot=NMNIST_CODE.longest_snapshot, is_ready=is_packed,
     ),
 )  # fmt: skip
 DATA_SOURCES: dict[str, DataSource] = {source.name: source for source in _TABLE}
@@ -171,7 +173,7 @@ def _source_of_own(own: OwnData) -> DataSource:
         longest, sample_ms = longest_snapshot(own.duration), own.duration
     return DataSource(
         own.name, "OWN", partial(_find_own, own), partial(_load_own, own), str(own.n_inputs), own.n_inputs, own.classes,
-        "class", own.sizes, noisy, longest, sample_ms, own,
+        "class", own.sizes, noisy, longest, sample_ms, own=own,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from nalsm.programs.cluster import cluster_of
 from nalsm.runs.questions import questions_for
 from nalsm.runs.readouts import PUBLISHED, point
 from nalsm.runs.settings import Settings
+from nalsm.support.errors import UserError
 from nalsm.support.tuning import TUNING
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def _say_expected(run: "TrainingRun") -> None:
     """Say what a run would take, and write nothing."""
     from nalsm.runs.dry_run import memory_of, stages_of
 
+    source, data_dir = run.settings.source, run.settings.folders.data_dir
+    if not source.is_ready(path := source.find(data_dir)):
+        raise UserError(
+            f"--dry-run: it writes nothing, and the first run that uses {path} packs it; pack it first: python -m "
+            f"nalsm.datasets pack-nmnist --data-dir {data_dir}"
+        )
     began = run.prepare()
     stages = stages_of(run.session)
     for stage in stages:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nalsm.console.progress import progress
+from nalsm.console.progress import progress, say
 from nalsm.liquid.neuron import NeuronConstants
 from nalsm.network import Network
 from nalsm.optimiser import ReadoutConstants
@@ -36,6 +36,7 @@ from nalsm.runs.names import (
 )
 from nalsm.runs.noise_folder import NoiseFolder, open_noise
 from nalsm.runs.record import RunRecord
+from nalsm.runs.recording import recorded_samples
 from nalsm.runs.trained_run import TrainedRun
 from nalsm.storage.npz import Rows, write_npz
 from nalsm.support.constants import chosen
@@ -51,7 +52,8 @@ _KNOBS = {"astrocyte_weight": "ASTRO_W_SCALING_IN", "initial_weight": "INTIAL_AB
 def export_run(run: TrainedRun, target: Path, quiet: bool = False) -> int:
     """Write a finished run into the folder `target`; return the number of files.
 
-    Raises UserError if the run is unfinished, a file of it is missing, or the folder has contents, and DamagedFile.
+    Recorded spikes whose files are missing are left out; a line says so, unless `quiet` is set.
+    Raises UserError if the run is unfinished, another file is missing, or the folder has contents, and DamagedFile.
     """
     if not run.record.is_finished:
         raise UserError(f"VERSION: {run.record.title} is unfinished; give {run.record.program} the same answers first")
@@ -63,7 +65,19 @@ def export_run(run: TrainedRun, target: Path, quiet: bool = False) -> int:
         for name, arrays in files.items():
             write_npz(target / f"{name}.npz", arrays())
             bar.update(1)
+    if n_missing := _n_without_spikes(run.record):
+        say(f"left out: recorded spikes of {n_missing} batches, whose files are not in {run.record.folder.path}", quiet)
     return len(files)
+
+
+def _n_without_spikes(record: RunRecord) -> int:
+    """Return the number of batches whose spikes the run records and that have no file of them."""
+    return sum(
+        bool(recorded_samples(batch, record.batch_size, record.recording))
+        and not record.folder.spikes(split, batch).is_file()
+        for split in SPLITS
+        for batch in range(len(record.count_paths(split)))
+    )
 
 
 def _files(run: TrainedRun) -> Files:

@@ -92,14 +92,16 @@ def steps_of(cell: Cell, places: Places) -> list[Step]:
         )  # fmt: skip
     if "kernel_quality" in cell.measures:
         folders = places.flags("data", "networks", "output")
+        threads = [f"--threads={cell.given['threads']}"] if "threads" in cell.given else []
         steps += [
             step(
                 "noisy test set", program_name(cell.model, cell.dataset, noise=True), _noise_answers(cell),
-                [*_set(cell, NOISE), *folders], lambda: _has_noisy_counts(cell, places),
+                [*threads, *_set(cell, NOISE), *folders], lambda: _has_noisy_counts(cell, places),
             ),
             step(
                 "kernel quality", "compute_SP_AP_kernel_quality_measures.py", [version, cell.source.letter],
-                [*_set(cell, NOISE), *places.flags("output")], lambda: _has_measure("kernel_quality", cell, places),
+                [*threads, *_set(cell, NOISE), *places.flags("output")],
+                lambda: _has_measure("kernel_quality", cell, places),
             ),
         ]  # fmt: skip
     return steps

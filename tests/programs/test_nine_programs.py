@@ -113,6 +113,18 @@ def test_recordings_are_looked_for_before_the_first_question(place, tmp_path):
     assert "?" not in done.stdout
 
 
+def test_a_dry_run_packs_nothing(place, tmp_path):
+    recording = tmp_path / "NMNIST" / "Train" / "0" / "00001.bin"
+    recording.parent.mkdir(parents=True)
+    recording.touch()
+    (tmp_path / "NMNIST" / "Test").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    flags, program = [f"--data-dir={tmp_path}", "--dry-run"], "LSM_RUN_MAIN_SIM_N_MNIST.py"
+    done = run(command(place, *flags, program=program, small=TINY), ("-1", "3", "2", "10", "2", "1.1"))
+    assert_one_line_error(done, 2, "--dry-run", str(tmp_path / "NMNIST"), f"pack-nmnist --data-dir {tmp_path}")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_missing_recordings(place, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

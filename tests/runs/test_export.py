@@ -135,6 +135,16 @@ def test_noisy_counts(tmp_path):
     np.testing.assert_array_equal(counts, run.counts["test"][20:] + 1)
 
 
+def test_missing_spikes_are_named(tmp_path, capsys):
+    """A run of this size records the spikes of each of its five batches; the made one has those of one."""
+    run, _ = exported(tmp_path, "first")
+    assert not capsys.readouterr().out
+    export_run(run, tmp_path / "out")
+    assert f"left out: recorded spikes of 4 batches, whose files are not in {run.record.folder.path}" in (
+        capsys.readouterr().out
+    )
+
+
 def test_what_cannot_be_exported(tmp_path):
     made_run(tmp_path, 7, "training")
     made_run(tmp_path, 8)

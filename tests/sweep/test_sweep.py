@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from statistics import mean, stdev
 
 import numpy as np
@@ -175,6 +176,14 @@ def test_options_and_seeds_of_a_file(tmp_path):
                      ["--seed=8"], ["--seed=1", "--learning-samples=first"]]  # fmt: skip
     assert [step.answers[-1] for step in training] == ["0.015"] * 4 + ["4"]  # options are not asked for
     assert cells[1].title.endswith("astrocyte density 0.25, network 11, seed 8")
+
+
+def test_threads_reach_each_program_that_has_them(tmp_path):
+    text = SMALL.replace("[settings]", "[settings]\nthreads = 3")
+    cell = read_sweep(file_of(tmp_path, text), networks=1).cells[0]
+    cell = replace(cell, measures=["branching_factor", "kernel_quality"])
+    limited = [step.name for step in steps_of(cell, places_of(tmp_path)) if "--threads=3" in step.flags]
+    assert limited == ["training", "noisy test set", "kernel quality"]
 
 
 def test_draws_that_a_subset_cannot_have(tmp_path):
