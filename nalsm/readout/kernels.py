@@ -11,6 +11,7 @@ but the number of threads never does, and the same build gives the same bits.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -27,6 +28,60 @@ RHO = f32(0.95)
 EPSILON = f32(1e-8)
 
 _REORDERED = {"reassoc", "contract", "nsz"}
+
+
+class Layer(NamedTuple):
+    """Parameters of the layer and Adadelta's averages of squared gradients and of squared steps.
+
+    weights, weights_square, weights_step : float32 [P, R]; biases, biases_square, biases_step : float32 [C]
+    """
+
+    weights: np.ndarray
+    biases: np.ndarray
+    weights_square: np.ndarray
+    biases_square: np.ndarray
+    weights_step: np.ndarray
+    biases_step: np.ndarray
+
+
+class Objective(NamedTuple):
+    """What is minimised, and how fast.
+
+    own_target, other_target : float32, the wanted probabilities of the sample's class and of each other class
+    rate, penalty : float32, learning rate and penalty of the weights
+    """
+
+    own_target: np.float32
+    other_target: np.float32
+    rate: np.float32
+    penalty: np.float32
+
+
+class Batches(NamedTuple):
+    """Batches to learn from: counts [batches, B, R], factors and labels [batches, B]."""
+
+    counts: np.ndarray
+    factors: np.ndarray
+    labels: np.ndarray
+
+
+class Room(NamedTuple):
+    """What all shares of the work on a block write to and read from.
+
+    logits, errors : float32 [B, P], zeros; losses : float64 [B]
+    """
+
+    logits: np.ndarray
+    errors: np.ndarray
+    losses: np.ndarray
+
+
+class Share(NamedTuple):
+    """One share of the work: its number (0..of - 1), and the counter int64 [1], 0, at which all shares wait."""
+
+    number: int
+    of: int
+    arrived: np.ndarray
 
 
 @compiled(fastmath=_REORDERED)
@@ -120,7 +175,7 @@ def forward(
 def errors_and_losses(
     logits: np.ndarray,
     labels: np.ndarray,
-    targets: tuple[float, float],
+    objective: Objective,
     weight: float,
     n_classes: int,
     errors: np.ndarray,
@@ -128,7 +183,7 @@ def errors_and_losses(
 ) -> None:
     """Fill errors [n, C of P] with weight * d cross-entropy / d logits, losses [n] with the cross-entropies.
 
-    logits : [n, C of P]; labels : [n]; targets : the probabilities of the sample's class and of each other class
+    logits : [n, C of P]; labels : [n]
     weight : of a sample in the mean over its batch
     """
     for b in range(len(labels)):
@@ -142,7 +197,7 @@ def errors_and_losses(
         log_total = largest + math.log(total)
         losses[b] = 0.0
         for k in range(n_classes):
-            target = targets[0] if k == labels[b] else targets[1]
+            target = objective.own_target if k == labels[b] else objective.other_target
             errors[b, k] = (errors[b, k] / total - target) * weight
             losses[b] += target * (log_total - logits[b, k])
 
@@ -162,71 +217,52 @@ def adadelta(
 
 
 @compiled
-def train_block(
-    counts: np.ndarray,
-    factors: np.ndarray,
-    labels: np.ndarray,
-    targets: tuple[float, float],
-    rate: float,
-    penalty: float,
-    weights: np.ndarray,
-    biases: np.ndarray,
-    squares: tuple[np.ndarray, np.ndarray],
-    steps: tuple[np.ndarray, np.ndarray],
-    room: tuple[np.ndarray, np.ndarray, np.ndarray],
-    share: int,
-    n_shares: int,
-    arrived: np.ndarray,
-) -> float:
-    """Do a share of one step on each batch of counts [batches, B, R]; share 0 returns the sum of the batches' losses.
+def train_block(batches: Batches, layer: Layer, objective: Objective, room: Room, share: Share) -> float:
+    """Do a share of one step on each batch, in place; share 0 returns the sum of the batches' losses.
 
-    All shares have to run at the same time, each in a thread of its own.
-
-    factors, labels : [batches, B]; targets : as in `errors_and_losses`
-    rate, penalty : float32, learning rate and penalty of the weights
-    weights [P, R], biases [C] and Adadelta's averages squares, steps (of weights and biases) are changed
-    room : logits, errors (float32 [B, P] each, zeros) and losses (float64 [B]); the same arrays for all shares
-    arrived : int64 [1], 0; the same for all shares
+    All shares have to run at the same time, each in a thread of its own, with the same room and counter.
     """
+    counts, factors, labels = batches
     logits, errors, losses = room
     batch_size, n_neurons = counts.shape[1:]
-    n_classes = len(biases)
-    first, last = _part(batch_size, SAMPLES, share, n_shares)
-    begin, end = _part(n_neurons, NEURONS, share, n_shares)
+    n_rows, n_classes = len(layer.weights), len(layer.biases)
+    first, last = _part(batch_size, SAMPLES, share.number, share.of)
+    begin, end = _part(n_neurons, NEURONS, share.number, share.of)
     # Its own copies: what another core has written is slow to read, and two cores that write to the same line of the
     # cache wait for each other.
-    own_squares, own_steps = squares[0][:, begin:end].copy(), steps[0][:, begin:end].copy()
-    scaled = np.zeros((batch_size + 3, len(weights)), f32)
-    gradient, bias_gradient = np.empty((len(weights), end - begin), f32), np.empty(n_classes, f32)
+    squares, steps = layer.weights_square[:, begin:end].copy(), layer.weights_step[:, begin:end].copy()
+    scaled = np.zeros((batch_size + 3, n_rows), f32)
+    gradient, bias_gradient = np.empty((n_rows, end - begin), f32), np.empty(n_classes, f32)
     loss = 0.0
     for batch in range(len(counts)):
         own = factors[batch, first:last]
-        forward(counts[batch, first:last], own, weights, biases, logits[first:last])
+        forward(counts[batch, first:last], own, layer.weights, layer.biases, logits[first:last])
         errors_and_losses(
-            logits[first:last], labels[batch, first:last], targets, f32(1) / f32(batch_size), n_classes,
+            logits[first:last], labels[batch, first:last], objective, f32(1) / f32(batch_size), n_classes,
             errors[first:last], losses[first:last],
         )  # fmt: skip
-        if share == 0:
-            loss += 0.5 * penalty * sum_of_squares(weights.ravel())
-        wait_for_all(arrived, (2 * batch + 1) * n_shares)
+        if share.number == 0:
+            loss += 0.5 * objective.penalty * sum_of_squares(layer.weights.ravel())
+        wait_for_all(share.arrived, (2 * batch + 1) * share.of)
         for b in range(batch_size):
             for k in range(n_classes):
                 scaled[b, k] = errors[b, k] * factors[batch, b]
         gradient[:] = 0
-        for row in range(0, len(weights), ROWS):
+        for row in range(0, n_rows, ROWS):
             add_outer_products(counts[batch], begin, scaled, row, gradient[row : row + ROWS])
-        for row in range(len(weights)):
-            adadelta(weights[row, begin:end], own_squares[row], own_steps[row], gradient[row], rate, penalty)
-        if share == 0:
+        for row in range(n_rows):
+            own_weights = layer.weights[row, begin:end]
+            adadelta(own_weights, squares[row], steps[row], gradient[row], objective.rate, objective.penalty)
+        if share.number == 0:
             bias_gradient[:] = 0
             for b in range(batch_size):
                 for k in range(n_classes):
                     bias_gradient[k] += errors[b, k]
-            adadelta(biases, squares[1], steps[1], bias_gradient, rate, f32(0))
+            adadelta(layer.biases, layer.biases_square, layer.biases_step, bias_gradient, objective.rate, f32(0))
             loss += losses.sum() / batch_size
-        wait_for_all(arrived, (2 * batch + 2) * n_shares)
-    squares[0][:, begin:end] = own_squares
-    steps[0][:, begin:end] = own_steps
+        wait_for_all(share.arrived, (2 * batch + 2) * share.of)
+    layer.weights_square[:, begin:end] = squares
+    layer.weights_step[:, begin:end] = steps
     return loss
 
 

@@ -26,7 +26,7 @@ from nalsm.readout.counts import CountBlock, largest_share
 from nalsm.readout.team import ALONE, Team
 
 _LINE = 16  # int64s that keep a counter away from the lines of the cache that threads write other things to
-_STATE = ("weights", "biases", "weights_square", "biases_square", "weights_step", "biases_step")
+_STATE = kernels.Layer._fields
 
 
 class Readout:
@@ -44,11 +44,10 @@ class Readout:
         if n_liquid < 1 or n_classes < 2:
             raise ValueError(f"a readout needs a neuron and two classes at least, not {n_liquid} and {n_classes}")
         self.n_liquid, self.n_classes, self._team = n_liquid, n_classes, team
-        self._rates = np.float32(constants.readout_learning_rate), np.float32(constants.readout_weight_penalty)
+        self._objective = _objective(n_classes, constants)
         rows = -(-n_classes // kernels.ROWS) * kernels.ROWS  # the kernels work on tiles of ten rows
         shapes = {"weights": (rows, n_liquid), "biases": (n_classes,)}
-        self._state = {name: np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE}
-        self._targets = _target_probabilities(n_classes)
+        self._layer = kernels.Layer(*(np.zeros(shapes[name.split("_")[0]], np.float32) for name in _STATE))
         self._largest: float | None = None  # set by `fit`
 
     @classmethod
@@ -62,19 +61,19 @@ class Readout:
             raise ValueError(f"weights {list(weights.shape)} and biases {list(biases.shape)} do not fit together")
         n_liquid, n_classes = weights.shape
         readout = cls(n_liquid, n_classes, team)
-        readout._state["weights"][: readout.n_classes] = weights.T
-        readout._state["biases"][:] = biases
+        readout._layer.weights[: readout.n_classes] = weights.T
+        readout._layer.biases[:] = biases
         return readout
 
     @property
     def weights(self) -> np.ndarray:
         """A copy of the weights: float32 [R, C]."""
-        return self._state["weights"][: self.n_classes].T.copy()
+        return self._layer.weights[: self.n_classes].T.copy()
 
     @property
     def biases(self) -> np.ndarray:
         """A copy of the biases: float32 [C]."""
-        return self._state["biases"].copy()
+        return self._layer.biases.copy()
 
     def train_batch(self, counts: np.ndarray, labels: np.ndarray) -> float:
         """Make one step on a batch and return its loss.
@@ -93,9 +92,7 @@ class Readout:
 
         Raises ValueError for another number of neurons, or for labels outside 0..C-1.
         """
-        labels = [self._labels(block) for block in blocks]
-        weights, biases, *averages = (self._state[name] for name in _STATE)
-        squares, steps = tuple(averages[:2]), tuple(averages[2:])
+        batches = [kernels.Batches(block.counts, block.factors, self._labels(block)) for block in blocks]
         rooms = {size: self._room(size) for size in {block.counts.shape[1] for block in blocks}}
         n_shares = self._team.size_for(max(rooms, default=0) * self.n_liquid)
         arrived = np.zeros((len(blocks), _LINE), np.int64)
@@ -103,12 +100,9 @@ class Readout:
         def work(share: int) -> float:
             loss = 0.0
             try:
-                for block, wanted, counter in zip(blocks, labels, arrived, strict=True):
-                    room = rooms[block.counts.shape[1]]
-                    loss += kernels.train_block(
-                        block.counts, block.factors, wanted, self._targets, *self._rates, weights, biases, squares,
-                        steps, room, share, n_shares, counter,
-                    )  # fmt: skip
+                for some, counter in zip(batches, arrived, strict=True):
+                    room, own = rooms[some.counts.shape[1]], kernels.Share(share, n_shares, counter)
+                    loss += kernels.train_block(some, self._layer, self._objective, room, own)
             except BaseException:
                 arrived[:] = np.iinfo(np.int64).max // 2  # no other share is to wait for this one
                 raise
@@ -116,9 +110,9 @@ class Readout:
 
         return self._team.work(work, n_shares)[0]
 
-    def _room(self, batch_size: int) -> tuple[np.ndarray, ...]:
-        """Return the arrays that `kernels.train_block` works in."""
-        return *np.zeros((2, batch_size, len(self._state["weights"])), np.float32), np.empty(batch_size)
+    def _room(self, batch_size: int) -> kernels.Room:
+        logits, errors = np.zeros((2, batch_size, len(self._layer.weights)), np.float32)
+        return kernels.Room(logits, errors, np.empty(batch_size))
 
     def train_cycle(self, groups: Iterable[Sequence[CountBlock]]) -> float:
         """Make one step on each batch of all groups of blocks, in order; return the mean of their losses."""
@@ -181,7 +175,7 @@ class Readout:
         """Return the classes of a share of a block's samples, and where these are among all."""
         samples = slice(*kernels.part(block.n_samples, kernels.SAMPLES, share, n_shares))
         counts, factors = block.counts.reshape(-1, self.n_liquid)[samples], block.factors.ravel()[samples]
-        return kernels.predict(counts, factors, self._state["weights"], self._state["biases"]), samples
+        return kernels.predict(counts, factors, self._layer.weights, self._layer.biases), samples
 
     def count_correct(self, block: CountBlock) -> int:
         """Return how many samples of a block are classified correctly; see `count_correct_of_blocks`."""
@@ -210,11 +204,11 @@ class Readout:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of weights [C, R], biases [C] and the optimiser's averages by name, for a checkpoint."""
-        return {name: value[: self.n_classes].copy() for name, value in self._state.items()}
+        return {name: value[: self.n_classes].copy() for name, value in self._layer._asdict().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Continue from a state that `state` returned; raises ValueError for another size."""
-        for name, value in self._state.items():
+        for name, value in self._layer._asdict().items():
             value[: self.n_classes] = state[name]
 
     def _require_fitting(self, block: CountBlock) -> None:
@@ -239,7 +233,10 @@ def _one_batch(counts: np.ndarray, labels: np.ndarray | None, largest: float | N
     return CountBlock.pack(counts[None], None if labels is None else np.asarray(labels)[None], largest)
 
 
-def _target_probabilities(n_classes: int) -> tuple[np.float32, np.float32]:
-    """Return softmax of the targets +1 and -1: the probability of a sample's class, and of each other class."""
+def _objective(n_classes: int, constants: ReadoutConstants) -> kernels.Objective:
+    """Return the constants with the target probabilities: softmax of +1 for a sample's class and -1 for each other."""
     total = math.exp(1.0) + (n_classes - 1) * math.exp(-1.0)
-    return np.float32(math.exp(1.0) / total), np.float32(math.exp(-1.0) / total)
+    numbers = (
+        math.exp(1.0) / total, math.exp(-1.0) / total, constants.readout_learning_rate, constants.readout_weight_penalty
+    )  # fmt: skip
+    return kernels.Objective(*map(np.float32, numbers))
