@@ -129,7 +129,10 @@ def _state(record: RunRecord, status: RunStatus) -> str:
     if counted < total:
         return f"counting {counted} of {total}"
     if folder.readout_checkpoint.name in names:
-        _read_accuracies(folder, folder.readout_checkpoint, status)
+        try:
+            _read_accuracies(folder, folder.readout_checkpoint, status)
+        except FileNotFoundError:  # the run has ended just now
+            return _state(record, status)
     return f"cycle {status.cycles_done} of {record.identity['cycles']}" if record.readout == PUBLISHED else "readout"
 
 

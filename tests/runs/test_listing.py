@@ -58,6 +58,22 @@ def test_state(tmp_path, stage):
         assert status.accuracies == {}
 
 
+def test_a_run_that_ends_while_it_is_listed(tmp_path, monkeypatch):
+    folder = made_run(tmp_path)
+    checkpoint = folder.readout_checkpoint
+    checkpoint.touch()
+    read = type(folder).read
+
+    def ending(folder, path):
+        if path == checkpoint:
+            checkpoint.unlink()
+        return read(folder, path)
+
+    monkeypatch.setattr(type(folder), "read", ending)
+    status = read_status(tmp_path / "train_data", 7)
+    assert (status.state, status.problem) == ("finished", None)
+
+
 def test_cycles_not_begun(tmp_path):
     """All is counted, and no checkpoint of the readout is there yet."""
     made_run(tmp_path, 7, "training").readout_checkpoint.unlink()
