@@ -3,9 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import groupby
 from typing import Any, Protocol
 
 from nalsm.support.tuning import TUNING
@@ -44,6 +45,12 @@ def in_words(seconds: float) -> str:
     if minutes < 1:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def numbers_in_words(numbers: Iterable[int]) -> str:
+    """Return numbers, ascending, as in "1 to 3, 7"."""
+    rows = [[n for _, n in row] for _, row in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{row[0]} to {row[-1]}" if len(row) > 1 else f"{row[0]}" for row in rows)
 
 
 class Meter(Protocol):

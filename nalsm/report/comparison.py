@@ -1,13 +1,16 @@
 """Several runs side by side: the pictures and the table of main facts."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
 
+from nalsm.console.progress import numbers_in_words
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.report import comparison_pictures
@@ -47,7 +50,17 @@ def _settings(runs: list["ShownRun"]) -> list[Shown]:
     knobs: dict[str, set[str]] = {}
     for members in alike.values():
         knobs.setdefault(members[0].cell, set()).add(members[0].knobs)
-    return [_shown(members, len(knobs[members[0].cell]) > 1) for members in alike.values()]
+    shown = [_shown(members, len(knobs[members[0].cell]) > 1) for members in alike.values()]
+    named = Counter(row.label for row in shown)
+    return [
+        replace(row, label=f"{row.label}\n{_versions(members)}") if named[row.label] > 1 else row
+        for row, members in zip(shown, alike.values(), strict=True)
+    ]
+
+
+def _versions(members: list["ShownRun"]) -> str:
+    """Return what tells apart settings that differ in sizes, which have columns in the table, and not in a label."""
+    return f"versions {numbers_in_words(run.record.version for run in members)}"
 
 
 def _shown(members: list["ShownRun"], with_knobs: bool) -> Shown:

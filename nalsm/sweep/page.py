@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from statistics import mean
 from urllib.parse import quote
 
-from nalsm.console.progress import in_words
+from nalsm.console.progress import in_words, numbers_in_words
 from nalsm.evaluation import MEASURES
 from nalsm.evaluation.paper import SOURCE
 from nalsm.models import MODELS
@@ -205,18 +204,12 @@ def _missing(missing, found, failures, left_out):
         title += f", without {' and '.join(lacks)}" if lacks else ""
         by_setting.setdefault(title, []).append(cell.version)
     lines = [f"- **failed**: {cell.title}: {_plain(failures[cell.version])}" for cell in failed]
-    lines += [f"- {title}: version{'s' * (len(of) > 1)} {_ranges(sorted(of))}" for title, of in by_setting.items()]
+    lines += [f"- {title}: version{'s' * (len(of) > 1)} {numbers_in_words(of)}" for title, of in by_setting.items()]
     lines += [
         f"- {sweep.title} (`{sweep.path.name}`): its recordings are not available ({len(sweep.cells)} cells, not "
         "counted above)" for sweep in left_out
     ]  # fmt: skip
     return ["## Not finished", "", *lines]
-
-
-def _ranges(numbers):
-    """Return increasing numbers in words, such as "1 to 3, 7"."""
-    rows = [[n for _, n in row] for _, row in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
-    return ", ".join(f"{row[0]} to {row[-1]}" if len(row) > 1 else f"{row[0]}" for row in rows)
 
 
 def _plain(reason):

@@ -387,6 +387,17 @@ def test_runs_of_one_setting_share_a_place(quick, tmp_path):
     )
 
 
+def test_settings_that_differ_in_sizes_alone(quick, tmp_path):
+    for version in range(1, 5):
+        made_run(tmp_path, version, seed=version, init_samples=50 + version // 3)
+    write_comparison([data(tmp_path, version) for version in range(1, 5)], tmp_path / "page.html", quick)
+    shown = drawn(Page(tmp_path / "page.html"))[0]["aria-label"]
+    assert shown == (
+        "NALSM, 2 runs, MNIST (reduced), versions 1 to 2: 90.00 % (90.00 to 90.00 %); "
+        "NALSM, 2 runs, MNIST (reduced), versions 3 to 4: 90.00 % (90.00 to 90.00 %)"
+    )
+
+
 def test_comparison_links_reports(quick, tmp_path):
     made_run(tmp_path, 7)
     made_run(tmp_path, 8)
